@@ -1,0 +1,3 @@
+"""featureviz: look inside language models, one latent at a time."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,213 @@
+"""What exists: models, dictionaries, corpora, runs and their jobs, latents."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Self
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.urls import reverse
+
+from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.schema import Dashboard
+from featureviz.dashboards.store import read_dashboard
+
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+is_name = RegexValidator(rf"^{NAME_PATTERN}\Z", "Use letters, digits, dots, dashes, underscores.")
+
+
+class LanguageModel(models.Model):
+    """A language model under study."""
+
+    name = models.CharField(max_length=100, unique=True, validators=[is_name])
+    source = models.CharField(max_length=500)  # folder or TransformerLens name it was loaded from
+    digest = models.CharField(max_length=64)  # of its weights
+    architecture = models.CharField(max_length=100)
+    n_layers = models.PositiveIntegerField()
+    d_model = models.PositiveIntegerField()
+    d_vocab = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Dictionary(models.Model):
+    """A set of latents read at a hook point of a language model."""
+
+    model = models.ForeignKey(LanguageModel, models.CASCADE, related_name="dictionaries")
+    name = models.CharField(max_length=100, validators=[is_name])
+    source = models.CharField(max_length=500)
+    digest = models.CharField(max_length=64)  # of its weights and configuration
+    architecture = models.CharField(max_length=40)  # standard, topk, jumprelu, gated, …
+    hook = models.CharField(max_length=200)  # blocks.0.mlp.hook_post
+    d_in = models.PositiveIntegerField()
+    d_sae = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "name"], name="dictionary_name")]
+
+    def __str__(self) -> str:
+        return f"{self.model.name}/{self.name}"
+
+    def get_absolute_url(self) -> str:
+        """The dictionary's page."""
+        return reverse("dictionary", args=[self.model.name, self.name])
+
+
+class Corpus(models.Model):
+    """Tokenised text cut into contexts; its arrays live in the store."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    n_contexts = models.PositiveIntegerField()
+    context_size = models.PositiveIntegerField()
+    n_tokens = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def stored(self) -> StoredCorpus:
+        """The corpus's arrays."""
+        return StoredCorpus(Path(settings.FEATUREVIZ_STORE) / "corpora" / self.digest)
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Rules about runs; the only home of who may read one."""
+
+    def readable(self) -> Self:
+        """Runs a reader may see: published ones."""
+        return self.filter(published_at__isnull=False)
+
+
+class Run(models.Model):
+    """One precompute over a model, a dictionary, a corpus and settings."""
+
+    class State(models.TextChoices):
+        """Where a run stands."""
+
+        PLANNED = "planned"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    key = models.CharField(max_length=64, unique=True)  # digest of all that decides its bytes
+    dictionary = models.ForeignKey(Dictionary, models.CASCADE, related_name="runs")
+    corpus = models.ForeignKey(Corpus, models.PROTECT, related_name="runs")
+    plan = models.JSONField()  # settings that decide the bytes
+    provenance = models.JSONField(default=dict)  # device, versions, durations
+    state = models.CharField(max_length=10, choices=State, default=State.PLANNED)
+    problem = models.TextField(blank=True)  # what went wrong, in plain words
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    published_at = models.DateTimeField(null=True)  # the one switch that makes it visible
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.dictionary} run {self.key[:8]}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files live."""
+        return Path(settings.FEATUREVIZ_STORE) / "runs" / self.key
+
+    @property
+    def block_size(self) -> int:
+        """Latents in one pack."""
+        return int(self.plan["block_size"])
+
+    def dashboard(self, index: int) -> Dashboard:
+        """The dashboard of one latent, read from its pack."""
+        block = index // self.block_size
+        return read_dashboard(self.folder / "blocks" / f"{block:05d}.pack", index)
+
+
+class Job(models.Model):
+    """A unit of work of a run; the row, not the broker, is the truth about it."""
+
+    class Kind(models.TextChoices):
+        """The stage a job belongs to, in order."""
+
+        SHARD = "shard"  # contexts in, activations and sketch out
+        BLOCK = "block"  # latents in, dashboards out
+
+    class State(models.TextChoices):
+        """Where a job stands."""
+
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="jobs")
+    kind = models.CharField(max_length=5, choices=Kind)
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    size = models.PositiveIntegerField()  # contexts or latents
+    done = models.PositiveIntegerField(default=0)  # of them
+    worker = models.CharField(max_length=100, blank=True)
+    heartbeat = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "kind", "number"], name="job_once")]
+        indexes = [models.Index(fields=["state", "heartbeat"])]
+
+    def __str__(self) -> str:
+        return f"{self.run} {self.kind} {self.number}"
+
+
+class LatentQuerySet(models.QuerySet["Latent"]):
+    """Rules about latents."""
+
+    def readable(self) -> Self:
+        """Latents of runs a reader may see."""
+        return self.filter(run__in=Run.objects.readable())
+
+
+class Latent(models.Model):
+    """One latent of a run, with every statistic people sort and filter by."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="latents")
+    index = models.PositiveIntegerField()
+    n_active = models.PositiveBigIntegerField()
+    density = models.FloatField()  # share of counted tokens; 0 when dead
+    max_activation = models.FloatField()
+    mean_activation = models.FloatField()  # over active positions
+    top_token = models.CharField(max_length=100, blank=True)  # it fires on most often
+    top_share = models.FloatField(default=0)  # of its active positions that are this token
+    promoted_token = models.CharField(max_length=100, blank=True)  # largest logit weight
+    promoted_weight = models.FloatField(default=0)
+
+    objects = LatentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "index"], name="latent_once")]
+        ordering = ["index"]
+        indexes = [
+            models.Index(fields=["run", "density"]),
+            models.Index(fields=["run", "max_activation"]),
+            models.Index(fields=["run", "mean_activation"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run.dictionary}/{self.index}"
+
+    @property
+    def log_density(self) -> float | None:
+        """log10 of the density; none for a dead latent."""
+        return math.log10(self.density) if self.density else None
+
+    def get_absolute_url(self) -> str:
+        """The latent's page."""
+        dictionary = self.run.dictionary
+        return reverse("latent", args=[dictionary.model.name, dictionary.name, self.index])

@@ -1,0 +1,92 @@
+"""What a dashboard holds: frozen, versioned records. Edges and units travel with the data."""
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A record whose fields are written by name."""
+
+
+class Histogram(Record):
+    """Counts of values between edges; bin k is the half-open (edges[k], edges[k + 1]]."""
+
+    edges: tuple[float, ...]  # n + 1, ascending; empty when there is nothing to count
+    counts: tuple[int, ...]  # n
+
+
+class TokenWeight(Record):
+    """A vocabulary entry and a number about it."""
+
+    token: int  # id
+    value: float
+
+
+class LogitWeights(Record):
+    """What one unit of a latent adds to every token's logit along the direct path."""
+
+    top: tuple[TokenWeight, ...]  # largest first
+    bottom: tuple[TokenWeight, ...]  # smallest first
+    histogram: Histogram  # over the whole vocabulary; the lowest edge is included
+    steps: tuple[str, ...]  # what was applied to the raw product, in order; empty: raw
+
+
+class TokenCount(Record):
+    """A token a latent fires on."""
+
+    token: int  # id
+    n_active: int  # positions with this token where the latent is active
+    n_tokens: int  # positions with this token in the corpus
+    total: float  # summed activation on this token
+
+
+class Example(msgspec.Struct, frozen=True, array_like=True):
+    """A place in the corpus where a latent was looked at; the text stays in the corpus."""
+
+    context: int  # row of the corpus
+    position: int  # of the selecting token, counted in the context, its first token is 0
+    activation: float  # of the latent at that position
+    positions: tuple[int, ...]  # every active position of the context, ascending
+    activations: tuple[float, ...]  # the latent's activation there
+    repeated: bool = False  # the same (context, position) stands in an earlier group
+    n_similar: int = 1  # contexts that read alike in this group, this one included
+
+
+class Interval(Record):
+    """A tenth of the range of a latent's activations: the half-open (lower, upper]."""
+
+    lower: float
+    upper: float
+    n_active: int  # positions of the corpus whose activation lies in it, exact
+    examples: tuple[Example, ...]  # distinct contexts, chosen uniformly, strongest first
+
+
+class Dashboard(Record):
+    """Everything a run knows of one latent."""
+
+    index: int
+    n_tokens: int  # positions that count: special tokens and padding left out
+    n_active: int  # of those, activation > 0
+    n_contexts: int  # of the corpus
+    n_active_contexts: int  # contexts with at least one active position
+    sum_activation: float
+    sum_squared_activation: float
+    max_activation: float  # 0 when dead
+    decoder_norm: float
+    histogram: Histogram  # of the activations > 0
+    logits: LogitWeights
+    top: tuple[Example, ...]  # strongest distinct contexts, strongest first
+    intervals: tuple[Interval, ...]  # strongest first; empty when dead
+    random: tuple[Example, ...]  # uniform over active positions, distinct contexts
+    fires_on: tuple[TokenCount, ...]  # most frequent first
+
+    @property
+    def density(self) -> float:
+        """Share of counted tokens where the latent is active (STYLE "density")."""
+        return self.n_active / self.n_tokens if self.n_tokens else 0.0
+
+    @property
+    def mean_activation(self) -> float:
+        """Mean over the active positions; 0 when dead."""
+        return self.sum_activation / self.n_active if self.n_active else 0.0

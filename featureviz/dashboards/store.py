@@ -1,0 +1,72 @@
+"""Immutable packs of dashboards on disk: one file a block of latents, one compressed record each.
+
+A pack is: magic, n (u32), first latent (u32), n + 1 offsets (u64), then the records. It is
+written under a temporary name and renamed, so a pack that exists is whole.
+"""
+
+import os
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+from featureviz.dashboards.schema import Dashboard
+
+_MAGIC = b"fvpack01"
+_HEAD = struct.Struct("<8sII")
+_LEVEL = 9  # of zstd: smaller than 3 by a tenth, still fast beside everything before it
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Dashboard)
+
+
+class StoreError(Exception):
+    """A pack is missing, cut short or not ours."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that no reader ever sees a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_pack(path: Path, dashboards: Sequence[Dashboard]) -> None:
+    """Write dashboards of consecutive latents; the same dashboards give the same bytes."""
+    compressor = zstandard.ZstdCompressor(level=_LEVEL)
+    records = [compressor.compress(_encoder.encode(dashboard)) for dashboard in dashboards]
+    start = _HEAD.size + 8 * (len(records) + 1)
+    offsets = [start]
+    for record in records:
+        offsets.append(offsets[-1] + len(record))
+    head = _HEAD.pack(_MAGIC, len(records), dashboards[0].index if dashboards else 0)
+    table = struct.pack(f"<{len(offsets)}Q", *offsets)
+    write_atomically(path, head + table + b"".join(records))
+
+
+def read_dashboard(path: Path, index: int) -> Dashboard:
+    """One latent's dashboard, by two short reads.
+
+    Raises: StoreError when the pack is missing, damaged, or does not hold the latent.
+    """
+    try:
+        with path.open("rb") as file:
+            magic, count, first = _HEAD.unpack(file.read(_HEAD.size))
+            if magic != _MAGIC or not first <= index < first + count:
+                raise StoreError(f"{path.name} does not hold latent {index}.")
+            file.seek(_HEAD.size + 8 * (index - first))
+            start, end = struct.unpack("<2Q", file.read(16))
+            file.seek(start)
+            record = file.read(end - start)
+        return _decoder.decode(zstandard.ZstdDecompressor().decompress(record))
+    except (OSError, struct.error, zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise StoreError(f"{path.name}: {error}") from error

@@ -1,0 +1,50 @@
+"""Typed settings from the environment: a typo stops the start, it never becomes a default."""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+def text(name: str, default: str) -> str:
+    """The variable as it stands, or `default` when it is unset or blank."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, default: bool) -> bool:
+    """A yes-or-no variable; anything else is refused."""
+    value = text(name, "yes" if default else "no").lower()
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}; expected yes or no.")
+
+
+def whole_number(name: str, default: int, at_least: int = 0) -> int:
+    """A whole number, `at_least` or more."""
+    value = text(name, str(default))
+    if value.isdecimal() and int(value) >= at_least:
+        return int(value)
+    raise ImproperlyConfigured(f"{name} is {value!r}; expected a whole number, {at_least} or more.")
+
+
+def folder(name: str, default: Path) -> Path:
+    """A folder that exists afterwards and can be written."""
+    path = Path(text(name, str(default))).expanduser().resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name}: cannot make the folder {path} ({error.strerror})."
+        ) from error
+    return path
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """A comma-separated list."""
+    value = os.environ.get(name, "")
+    return [word.strip() for word in value.split(",") if word.strip()] or default
