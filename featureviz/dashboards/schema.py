@@ -75,7 +75,7 @@ class Dashboard(Record):
     max_activation: float  # 0 when dead
     decoder_norm: float
     histogram: Histogram  # of the activations > 0
-    logits: LogitWeights
+    logits: LogitWeights | None  # none where the hook writes nothing linearly
     top: tuple[Example, ...]  # strongest distinct contexts, strongest first
     intervals: tuple[Interval, ...]  # strongest first; empty when dead
     random: tuple[Example, ...]  # uniform over active positions, distinct contexts

@@ -1,0 +1,137 @@
+"""Contexts to the non-zero activations of all latents, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from featureviz.engine.compiled import compiled
+from featureviz.engine.dictionaries.base import Codes, Dictionary, SparseCodes
+from featureviz.engine.subject import Subject
+
+_STRIDE = 16  # entries looked at together; one comparison dismisses nearly all of them
+_DENSE_ENTRIES = 1 << 24  # of the activation matrix in memory: 64 MiB of float32
+
+
+class Actives(NamedTuple):
+    """Non-zero activations as parallel arrays, by place, then latent."""
+
+    places: npt.NDArray[np.uint32]  # [n]; context * n_ctx + position, counted from the first one
+    latents: npt.NDArray[np.int32]  # [n]
+    values: npt.NDArray[np.float32]  # [n]; > 0
+
+
+def joined(parts: list[Actives]) -> Actives:
+    """Several stretches as one, in the order given."""
+    if not parts:
+        return Actives(np.empty(0, np.uint32), np.empty(0, np.int32), np.empty(0, np.float32))
+    return Actives(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def rows_at_once(d_sae: int) -> int:
+    """Token positions encoded together, so that the activation matrix stays within 64 MiB."""
+    return max(64, min(4096, _DENSE_ENTRIES // d_sae))
+
+
+@torch.inference_mode()
+def active_latents(
+    subject: Subject,
+    dictionary: Dictionary,
+    tokens: npt.NDArray[np.int32],
+    counted: npt.NDArray[np.bool_],
+    batch_size: int,
+) -> Iterator[tuple[int, Actives]]:
+    """Run contexts [n, n_ctx] batch by batch: (contexts in it, its non-zero activations).
+
+    Every forward pass and every encoding has the same shape, the last ones filled up, so that a
+    token's numbers do not depend on how many others happened to share its batch. Positions not
+    `counted` are left out.
+    """
+    for start in range(0, len(tokens), batch_size):
+        batch = tokens[start : start + batch_size]
+        filled = np.resize(batch, (batch_size, tokens.shape[1])).astype(np.int64)
+        x = subject.activations(torch.from_numpy(filled), dictionary.facts.hook).flatten(0, 1)
+        places = np.flatnonzero(counted[start : start + len(batch)]).astype(np.uint32)
+        found = [_encode(dictionary, x, rows) for rows in _pieces(places, dictionary)]
+        batch_actives = joined(found)
+        offset = np.uint32(start * tokens.shape[1])
+        yield len(batch), batch_actives._replace(places=batch_actives.places + offset)
+
+
+def _pieces(places: npt.NDArray[np.uint32], dictionary: Dictionary) -> list[npt.NDArray[np.uint32]]:
+    size = rows_at_once(dictionary.facts.d_sae)
+    return [places[start : start + size] for start in range(0, len(places), size)]
+
+
+def _encode(dictionary: Dictionary, x: Tensor, places: npt.NDArray[np.uint32]) -> Actives:
+    size = rows_at_once(dictionary.facts.d_sae)
+    filled = torch.from_numpy(np.resize(places, size).astype(np.int64))
+    codes = dictionary.codes(x.index_select(0, filled.to(x.device)))
+    return nonzeros(codes, places)
+
+
+def nonzeros(codes: Codes, places: npt.NDArray[np.uint32]) -> Actives:
+    """The active entries of the first len(places) rows, each under its row's place."""
+    if isinstance(codes, SparseCodes):
+        return _nonzeros_sparse(codes, places)
+    if codes.values.device.type != "cpu":
+        return _nonzeros_on_device(codes.values, places)
+    return _nonzeros_dense(codes.values.numpy(), places)
+
+
+def _nonzeros_sparse(codes: SparseCodes, places: npt.NDArray[np.uint32]) -> Actives:
+    latents, order = codes.latents[: len(places)].sort(dim=1)
+    values = codes.values[: len(places)].gather(1, order).cpu().numpy()
+    active = values > 0
+    spread = np.broadcast_to(places[:, None], active.shape)
+    return Actives(spread[active], latents.cpu().numpy()[active].astype(np.int32), values[active])
+
+
+def _nonzeros_on_device(values: Tensor, places: npt.NDArray[np.uint32]) -> Actives:
+    rows, latents = (values[: len(places)] > 0).nonzero(as_tuple=True)
+    kept = values[rows, latents].float().cpu().numpy()
+    return Actives(places[rows.cpu().numpy()], latents.int().cpu().numpy(), kept)
+
+
+def _nonzeros_dense(values: npt.NDArray[np.float32], places: npt.NDArray[np.uint32]) -> Actives:
+    parts: list[Actives] = []
+    done = 0
+    room = max(len(places) * 64, values.shape[1])
+    while done < len(places):
+        found = Actives(
+            np.empty(room, np.uint32), np.empty(room, np.int32), np.empty(room, np.float32)
+        )
+        done, n = _walk(values, places, done, found)
+        parts.append(Actives(found.places[:n], found.latents[:n], found.values[:n]))
+    return joined(parts)
+
+
+@compiled
+def _walk(
+    values: npt.NDArray[np.float32], places: npt.NDArray[np.uint32], first: int, out: Actives
+) -> tuple[int, int]:
+    """Collect entries > 0 row by row until a whole row might not fit; (next row, collected)."""
+    d_sae = values.shape[1]
+    n = 0
+    for row in range(first, len(places)):
+        if n + d_sae > len(out.places):
+            return row, n
+        line = values[row]
+        for start in range(0, d_sae, _STRIDE):
+            end = min(start + _STRIDE, d_sae)
+            hits = 0
+            for column in range(start, end):
+                hits += line[column] > 0
+            if hits:
+                for column in range(start, end):
+                    if line[column] > 0:
+                        out.places[n] = places[row]
+                        out.latents[n] = column
+                        out.values[n] = line[column]
+                        n += 1
+    return len(places), n

@@ -1,0 +1,178 @@
+"""Sketches to dashboards: what was gathered becomes the records that pages read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.schema import (
+    Dashboard,
+    Example,
+    Histogram,
+    Interval,
+    LogitWeights,
+    TokenCount,
+)
+from featureviz.engine.sketches.selection import Selection
+from featureviz.engine.sketches.token_counts import most_frequent
+from featureviz.engine.sketches.walk import BlockSketch
+from featureviz.engine.spool import LatentSlices, read_slices
+
+_TOKENS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Composer:
+    """Turns the sketch of a block into dashboards; knows the corpus and the spooled shards."""
+
+    corpus: StoredCorpus
+    shards: Sequence[Path]
+    d_vocab: int
+
+    @cached_property
+    def base_counts(self) -> npt.NDArray[np.int64]:
+        """Counted positions of every token in the corpus [d_vocab]."""
+        counted = self.corpus.tokens[np.asarray(self.corpus.counted)]
+        return np.bincount(counted, minlength=self.d_vocab)
+
+    def dashboards(
+        self,
+        latents: range,
+        sketch: BlockSketch,
+        decoder_norms: Sequence[float],
+        logits: Sequence[LogitWeights | None],
+    ) -> list[Dashboard]:
+        """One dashboard a latent of the block, in their order."""
+        spooled = [read_slices(path, latents.start, latents.stop) for path in self.shards]
+        return [
+            self._dashboard(
+                _Row(sketch, row, spooled, self.corpus.facts.context_size),
+                latents[row],
+                decoder_norms[row],
+                logits[row],
+            )
+            for row in range(len(latents))
+        ]
+
+    def _dashboard(
+        self, row: _Row, latent: int, decoder_norm: float, logits: LogitWeights | None
+    ) -> Dashboard:
+        seen: set[tuple[int, int]] = set()
+        moments = row.sketch.moments
+        facts = self.corpus.facts
+        return Dashboard(
+            index=latent,
+            n_tokens=facts.n_tokens,
+            n_active=int(moments.n_active[row.number]),
+            n_contexts=facts.n_contexts,
+            n_active_contexts=int(moments.n_contexts[row.number]),
+            sum_activation=float(moments.total[row.number]),
+            sum_squared_activation=float(moments.total_squares[row.number]),
+            max_activation=float(row.edges[-1]),
+            decoder_norm=float(decoder_norm),
+            histogram=row.histogram(),
+            logits=logits,
+            top=_marked(row.examples(row.sketch.top, 0), seen),
+            intervals=tuple(row.intervals(seen)),
+            random=_marked(row.examples(row.sketch.random, 0), seen),
+            fires_on=self._fires_on(row),
+        )
+
+    def _fires_on(self, row: _Row) -> tuple[TokenCount, ...]:
+        counts = row.sketch.token_counts.counts[row.number]
+        totals = row.sketch.token_counts.totals[row.number]
+        return tuple(
+            TokenCount(
+                token=int(token),
+                n_active=int(counts[token]),
+                n_tokens=int(self.base_counts[token]),
+                total=float(totals[token]),
+            )
+            for token in most_frequent(counts, _TOKENS_SHOWN)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One latent of a block's sketch."""
+
+    sketch: BlockSketch
+    number: int  # within the block
+    spooled: list[LatentSlices]
+    n_ctx: int
+
+    @property
+    def edges(self) -> npt.NDArray[np.float64]:
+        return self.sketch.edges[self.number]
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        return self.sketch.histogram[self.number]
+
+    def histogram(self) -> Histogram:
+        if not self.counts.any():
+            return Histogram(edges=(), counts=())
+        return Histogram(edges=tuple(self.edges.tolist()), counts=tuple(self.counts.tolist()))
+
+    def intervals(self, seen: set[tuple[int, int]]) -> Iterator[Interval]:
+        """Strongest first; none for a dead latent."""
+        if not self.counts.any():
+            return
+        groups = self.sketch.intervals.keys.shape[1]
+        each = len(self.counts) // groups
+        for group in reversed(range(groups)):
+            bins = slice(group * each, (group + 1) * each)
+            found = self.examples(self.sketch.intervals, group)
+            strongest = sorted(found, key=lambda example: -example.activation)
+            yield Interval(
+                lower=float(self.edges[bins.start]),
+                upper=float(self.edges[bins.stop]),
+                n_active=int(self.counts[bins].sum()),
+                examples=_marked(strongest, seen),
+            )
+
+    def examples(self, selection: Selection, group: int) -> list[Example]:
+        """The places of a group, best first."""
+        sizes = selection.sizes[self.number, group]
+        return [self._example(selection, group, rank) for rank in range(int((sizes > 0).sum()))]
+
+    def _example(self, selection: Selection, group: int, rank: int) -> Example:
+        at = (self.number, group, rank)
+        slices = self.spooled[int(selection.shards[at])]
+        first = int(slices.starts[self.number] + selection.offsets[at])
+        entries = slice(first, first + int(selection.sizes[at]))
+        context, position = divmod(int(selection.places[at]), self.n_ctx)
+        return Example(
+            context=context,
+            position=position,
+            activation=float(selection.values[at]),
+            positions=tuple((slices.places[entries] % self.n_ctx).tolist()),
+            activations=tuple(slices.values[entries].tolist()),
+        )
+
+
+def _marked(examples: list[Example], seen: set[tuple[int, int]]) -> tuple[Example, ...]:
+    """The examples, those whose place was shown in an earlier group marked as repeated."""
+    marked = []
+    for example in examples:
+        place = (example.context, example.position)
+        marked.append(_repeated(example) if place in seen else example)
+    seen.update((example.context, example.position) for example in examples)
+    return tuple(marked)
+
+
+def _repeated(example: Example) -> Example:
+    return Example(
+        example.context,
+        example.position,
+        example.activation,
+        example.positions,
+        example.activations,
+        repeated=True,
+    )

@@ -1,0 +1,1 @@
+"""Dictionaries: what turns activations at a hook point into latents. One file an architecture."""

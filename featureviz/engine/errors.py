@@ -1,0 +1,17 @@
+"""What a person can mend: one line that says what, where, and how."""
+
+
+class EngineError(ValueError):
+    """Bad input; its message is for people."""
+
+
+class CorpusError(EngineError):
+    """A text that cannot become a corpus."""
+
+
+class SubjectError(EngineError):
+    """A language model that cannot be loaded, or a hook point it does not have."""
+
+
+class DictionaryError(EngineError):
+    """A dictionary that cannot be loaded, or does not fit its model."""

@@ -1,0 +1,239 @@
+"""The precompute, readable as a table of contents: prepare, shard, block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+
+from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
+from featureviz.dashboards.schema import Dashboard, LogitWeights
+from featureviz.dashboards.store import write_pack
+from featureviz.engine.activations import Actives, active_latents, joined
+from featureviz.engine.compose import Composer
+from featureviz.engine.corpus import cut, read_documents, store_corpus
+from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
+from featureviz.engine.dictionaries.load import load_dictionary
+from featureviz.engine.effects import logit_weights
+from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
+from featureviz.engine.plan import Plan, Sources, batch_size, block_size, shard_size
+from featureviz.engine.sketches.histogram import edges
+from featureviz.engine.sketches.walk import BlockSketch, Stretch, empty_sketch, walk
+from featureviz.engine.spool import by_latent, read_maxima, read_slices, write_shard
+from featureviz.engine.subject import Subject, SubjectFacts, load_subject
+
+Report = Callable[[int], None]  # how many contexts, or latents, are done
+
+_DEFAULT_CONTEXT = 128
+
+
+def _silent(_done: int) -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for."""
+
+    model: str  # folder or TransformerLens name
+    dictionary: str  # SAELens folder
+    corpus: Path
+    hook: str | None = None  # else the dictionary's own
+    context_size: int | None = None  # else the dictionary's own, else 128
+    max_contexts: int | None = None
+    seed: int = 0
+    model_name: str | None = None  # else the folder's or TransformerLens's
+    name: str | None = None  # of the dictionary; else its folder's
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that was checked: its plan, and what it is about."""
+
+    plan: Plan
+    model: SubjectFacts
+    dictionary: DictionaryFacts
+    corpus: CorpusFacts
+
+
+def prepare(request: Request, store: Path) -> Prepared:
+    """Check a request, store its corpus, and plan the run.
+
+    Raises: EngineError on bad input; nothing is left behind then.
+    """
+    dictionary = load_dictionary(request.dictionary, request.hook)
+    subject = load_subject(request.model)
+    _check_fit(subject, dictionary)
+    context_size = _context_size(request, subject, dictionary)
+    contexts = cut(
+        read_documents(request.corpus), subject.tokenizer, context_size, request.max_contexts
+    )
+    corpus = store_corpus(request.corpus, subject.tokenizer, contexts, store).facts
+    return Prepared(
+        _plan(request, subject, dictionary, corpus), subject.facts, dictionary.facts, corpus
+    )
+
+
+class Bench:
+    """A place of work: model and dictionary are loaded once, when first needed."""
+
+    def __init__(self, plan: Plan, store: Path) -> None:
+        self.plan = plan
+        self.store = store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to release: what is loaded is shared by the process."""
+
+    def shard(self, number: int, report: Report = _silent) -> None:
+        """Spool the activations of one shard; doing it twice writes the same bytes."""
+        contexts = self.plan.shard_contexts(number)
+        rows = slice(contexts.start, contexts.stop)
+        parts: list[Actives] = []
+        done = 0
+        for size, actives in active_latents(
+            self.subject,
+            self.dictionary,
+            self.corpus.tokens[rows],
+            self.corpus.counted[rows],
+            self.plan.batch_size,
+        ):
+            parts.append(actives)
+            done += size
+            report(done)
+        slices = by_latent(joined(parts), self.plan.d_sae)
+        write_shard(shard_path(self._folder, number), slices)
+
+    def block(self, number: int, report: Report = _silent) -> None:
+        """Write the dashboards of one block of latents; needs all shards."""
+        latents = self.plan.block_latents(number)
+        sketch = self._sketch(latents)
+        dashboards = self._dashboards(latents, sketch)
+        write_pack(block_path(self._folder, number), dashboards)
+        report(len(latents))
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The language model; refused when it changed since the run was planned."""
+        subject = load_subject(self.plan.sources.model)
+        if subject.facts.digest != self.plan.model_digest:
+            raise SubjectError(f"{self.plan.sources.model}: {_CHANGED}")
+        return subject
+
+    @cached_property
+    def dictionary(self) -> Dictionary:
+        """The dictionary; refused when it changed since the run was planned."""
+        dictionary = load_dictionary(self.plan.sources.dictionary, self.plan.hook)
+        if dictionary.facts.digest != self.plan.dictionary_digest:
+            raise DictionaryError(f"{self.plan.sources.dictionary}: {_CHANGED}")
+        return dictionary
+
+    @cached_property
+    def corpus(self) -> StoredCorpus:
+        """The stored corpus."""
+        return StoredCorpus(self.store / "corpora" / self.plan.corpus_digest)
+
+    @property
+    def _folder(self) -> Path:
+        return self.store / "runs" / self.plan.key
+
+    @cached_property
+    def _composer(self) -> Composer:
+        shards = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
+        return Composer(self.corpus, shards, self.plan.d_vocab)
+
+    def _sketch(self, latents: range) -> BlockSketch:
+        paths = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
+        maxima = np.max([read_maxima(path)[latents.start : latents.stop] for path in paths], axis=0)
+        sizes = self.plan.sizes
+        bins = np.stack([edges(float(maximum), sizes.n_bins) for maximum in maxima])
+        sketch = empty_sketch(bins, self.plan.d_vocab, sizes)
+        for number, path in enumerate(paths):
+            contexts = self.plan.shard_contexts(number)
+            stretch = Stretch(
+                *read_slices(path, latents.start, latents.stop),
+                tokens=self.corpus.tokens[contexts.start : contexts.stop].reshape(-1),
+                n_ctx=self.plan.context_size,
+                shard=number,
+                origin=contexts.start * self.plan.context_size,
+                first_latent=latents.start,
+                seed=self.plan.seed,
+            )
+            walk(sketch, stretch)
+        return sketch
+
+    def _dashboards(self, latents: range, sketch: BlockSketch) -> list[Dashboard]:
+        directions = self.dictionary.W_dec[latents.start : latents.stop]
+        norms = directions.norm(dim=1).tolist()
+        writes = self.subject.to_residual(self.plan.hook)
+        if writes is None:
+            logits: list[LogitWeights | None] = [None] * len(latents)
+        else:
+            logits = list(logit_weights(writes(directions), self.subject.W_U))
+        return self._composer.dashboards(latents, sketch, norms, logits)
+
+
+def shard_path(run: Path, number: int) -> Path:
+    """Where a shard's activations are spooled."""
+    return run / "shards" / f"{number:05d}.safetensors"
+
+
+def block_path(run: Path, number: int) -> Path:
+    """Where a block's dashboards are."""
+    return run / "blocks" / f"{number:05d}.pack"
+
+
+_CHANGED = (
+    "these weights changed since the run was planned. Put the old ones back, or start a new run."
+)
+
+
+def _check_fit(subject: Subject, dictionary: Dictionary) -> None:
+    facts = dictionary.facts
+    subject.check_hook(facts.hook)
+    probe = subject.activations(torch.zeros(1, 1, dtype=torch.long), facts.hook)
+    if probe.shape[-1] != facts.d_in:
+        raise DictionaryError(
+            f"{facts.source}: W_enc reads {facts.d_in} dimensions; {facts.hook} of "
+            f"{subject.facts.name} has {probe.shape[-1]}. Give the model it was trained on, or "
+            "another --hook."
+        )
+
+
+def _context_size(request: Request, subject: Subject, dictionary: Dictionary) -> int:
+    n_ctx = subject.facts.n_ctx
+    wanted = request.context_size
+    if wanted is None:
+        return min(dictionary.facts.context_size or _DEFAULT_CONTEXT, n_ctx)
+    if not 2 <= wanted <= n_ctx:
+        raise CorpusError(
+            f"--context-size {wanted}: {subject.facts.name} reads 2 to {n_ctx} positions."
+        )
+    return wanted
+
+
+def _plan(request: Request, subject: Subject, dictionary: Dictionary, corpus: CorpusFacts) -> Plan:
+    return Plan(
+        sources=Sources(
+            str(request.model), str(Path(request.dictionary).resolve()), str(request.corpus)
+        ),
+        model_digest=subject.facts.digest,
+        dictionary_digest=dictionary.facts.digest,
+        corpus_digest=corpus.digest,
+        hook=dictionary.facts.hook,
+        n_contexts=corpus.n_contexts,
+        context_size=corpus.context_size,
+        d_sae=dictionary.facts.d_sae,
+        d_vocab=max(subject.facts.d_vocab, len(subject.tokenizer)),
+        seed=request.seed,
+        batch_size=batch_size(corpus.context_size),
+        shard_size=shard_size(corpus.context_size),
+        block_size=block_size(subject.facts.d_vocab),
+    )

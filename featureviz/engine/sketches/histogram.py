@@ -1,0 +1,27 @@
+"""Histogram of the activations > 0: equal half-open bins (lo, hi] over (0, max]."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from featureviz.engine.compiled import compiled
+
+
+def edges(maximum: float, n_bins: int) -> npt.NDArray[np.float64]:
+    """The n_bins + 1 edges from 0 to `maximum`; the last one is exactly the maximum."""
+    found = np.arange(n_bins + 1, dtype=np.float64) * (float(maximum) / n_bins)
+    found[-1] = maximum
+    return found
+
+
+@compiled
+def bin_of(value: float, maximum: float, bin_edges: npt.NDArray[np.float64]) -> int:
+    """The bin k with edges[k] < value <= edges[k + 1]: a guess, then a step to be exact."""
+    n_bins = len(bin_edges) - 1
+    guess = min(n_bins - 1, max(0, int(value / maximum * n_bins)))
+    while guess > 0 and value <= bin_edges[guess]:
+        guess -= 1
+    while guess < n_bins - 1 and value > bin_edges[guess + 1]:
+        guess += 1
+    return guess

@@ -1,0 +1,207 @@
+"""The language model under study; the only file that names transformer_lens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from featureviz.engine import digests
+from featureviz.engine.errors import SubjectError
+
+_IDENTITY_FILES = ("*.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json")
+_RESIDUAL_HOOKS = (
+    "hook_resid_pre",
+    "hook_resid_mid",
+    "hook_resid_post",
+    "hook_attn_out",
+    "hook_mlp_out",
+    "hook_embed",
+)
+
+
+class _Reached(Exception):  # noqa: N818 - it is no error: the hook has what it came for
+    """Stops a forward pass at the hook."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectFacts:
+    """What a language model is, for the catalogue."""
+
+    name: str  # last part of its address
+    source: str  # what it was loaded from
+    digest: str  # of weights, configuration and tokenizer
+    architecture: str
+    n_layers: int
+    d_model: int
+    d_vocab: int
+    n_ctx: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loaded language model; runs contexts to a hook point and knows what a direction writes."""
+
+    facts: SubjectFacts
+    tokenizer: Any  # transformers' fast tokenizer
+    bridge: Any  # TransformerBridge
+    device: torch.device
+
+    def check_hook(self, hook: str) -> None:
+        """Refuse a hook point the model does not have. Raises: SubjectError."""
+        if hook in self.bridge.hook_dict:
+            return
+        last = hook.rsplit(".", 1)[-1]
+        alike = [name for name in self.bridge.hook_dict if name.endswith(last)][:3]
+        known = ", ".join(alike or list(self.bridge.hook_dict)[:3])
+        raise SubjectError(
+            f"{self.facts.name} has no hook point {hook!r}; it has {known} and "
+            f"{len(self.bridge.hook_dict)} in all. Name one with --hook."
+        )
+
+    @torch.inference_mode()
+    def activations(
+        self, tokens: Int[Tensor, "batch n_ctx"], hook: str
+    ) -> Float[Tensor, "batch n_ctx d_in"]:
+        """What flows through `hook` for these contexts; heads are flattened.
+
+        The forward pass stops there: later layers are not computed.
+        """
+        kept: list[Tensor] = []
+
+        def keep(value: Tensor, hook: object = None) -> None:
+            kept.append(value)
+            raise _Reached
+
+        try:
+            self.bridge.run_with_hooks(
+                tokens.to(self.device), return_type=None, fwd_hooks=[(hook, keep)]
+            )
+        except _Reached:
+            return kept[0].flatten(2)
+        raise SubjectError(f"{self.facts.name} never reached {hook}.")
+
+    @property
+    def W_U(self) -> Float[Tensor, "d_model d_vocab"]:
+        """The unembedding as the model has it: the final norm's weight is not folded in."""
+        return self.bridge.W_U.detach()
+
+    def to_residual(
+        self, hook: str
+    ) -> Callable[[Float[Tensor, "n d_in"]], Float[Tensor, "n d_model"]] | None:
+        """How a direction at `hook` is written into the residual stream.
+
+        The identity on residual streams and layer outputs, W_out after an MLP's nonlinearity,
+        W_O (heads flattened) for attention's z; None where a direction writes nothing linearly.
+        """
+        if hook.endswith(_RESIDUAL_HOOKS):
+            return lambda directions: directions
+        writes = self._writing_weights(hook)
+        return None if writes is None else lambda directions: directions @ writes
+
+    def _writing_weights(self, hook: str) -> Float[Tensor, "d_in d_model"] | None:
+        parts = hook.split(".")
+        if len(parts) != 4 or not parts[1].isdecimal():
+            return None
+        block = self.bridge.blocks[int(parts[1])]
+        if parts[2:] == ["mlp", "hook_post"]:
+            return block.mlp.W_out.detach()
+        if parts[2:] == ["attn", "hook_z"]:
+            return block.attn.W_O.detach().flatten(0, 1)
+        return None
+
+
+@lru_cache(maxsize=1)
+def load_subject(source: str, device: str = "cpu") -> Subject:
+    """Load a language model from a folder or by its TransformerLens name, without any network.
+
+    Float32, unprocessed weights (no folding, no centring). Raises: SubjectError.
+    """
+    folder = _folder(source)
+    if not any(folder.glob("*.safetensors")):
+        raise SubjectError(
+            f"{folder}: no *.safetensors in this folder. Pickled weights are never opened; "
+            "save the model with save_pretrained(..., safe_serialization=True)."
+        )
+    try:
+        tokenizer, bridge = _boot(folder, device)
+    except Exception as error:  # any library below may raise anything on a foreign folder
+        raise SubjectError(f"{folder}: cannot load this model: {_first_line(error)}") from error
+    _refuse_broken_weights(folder, bridge)
+    return Subject(_facts(source, folder, bridge), tokenizer, bridge, torch.device(device))
+
+
+def model_name(source: str) -> str:
+    """The name a model goes by in addresses: its folder's, or the last part of its hub name."""
+    return Path(source).resolve().name if Path(source).is_dir() else source.rsplit("/", 1)[-1]
+
+
+def _folder(source: str) -> Path:
+    path = Path(source)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise SubjectError(
+                f"{path}: no config.json in this folder; a Hugging Face model folder has one."
+            )
+        return path
+    try:
+        return Path(snapshot_download(source, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        raise SubjectError(
+            f"{source}: no such folder, and no model of that name in the local Hugging Face "
+            "cache. Give a folder with config.json and *.safetensors, or download it first."
+        ) from error
+
+
+def _boot(folder: Path, device: str) -> tuple[Any, Any]:
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=torch.float32,
+        attn_implementation="eager",
+    ).eval()
+    bridge = TransformerBridge.boot_transformers(
+        str(folder), hf_model=model, tokenizer=tokenizer, device=device, dtype=torch.float32
+    )
+    return tokenizer, bridge
+
+
+def _refuse_broken_weights(folder: Path, bridge: Any) -> None:
+    for name, weight in bridge.original_model.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise SubjectError(
+                f"{folder}: {name} holds NaN or infinity; the file is damaged or the training "
+                "diverged. Save it again from a sound checkpoint."
+            )
+
+
+def _facts(source: str, folder: Path, bridge: Any) -> SubjectFacts:
+    identity = [path for pattern in _IDENTITY_FILES for path in folder.glob(pattern)]
+    return SubjectFacts(
+        name=model_name(source),
+        source=source,
+        digest=digests.of_files(identity),
+        architecture=bridge.cfg.architecture,
+        n_layers=bridge.cfg.n_layers,
+        d_model=bridge.cfg.d_model,
+        d_vocab=bridge.cfg.d_vocab,
+        n_ctx=bridge.cfg.n_ctx,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
