@@ -1,8 +1,12 @@
 """How tokens read: byte pieces are regrouped until they decode, so every script comes out right."""
 
 import codecs
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _LONGEST = 4  # bytes of a UTF-8 character
 
@@ -37,6 +41,85 @@ def readable(piece: bytes) -> str:
         return piece.decode()
     except UnicodeDecodeError:
         return piece.decode(errors="featureviz-hex") if piece else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A writing system: how its text runs, and which language to name where one is likely."""
+
+    name: str
+    lang: str = ""  # a BCP 47 tag; empty where it would be a guess
+    direction: str = "ltr"
+    joined: bool = False  # letters connect: no bold and no gap inside a word
+
+
+LATIN = Script("latin")
+_SCRIPTS = {
+    script.name: script
+    for script in (
+        Script("arabic", "ar", "rtl", joined=True),
+        Script("hebrew", "he", "rtl"),
+        Script("syriac", "syr", "rtl", joined=True),
+        Script("thaana", "dv", "rtl"),
+        Script("nko", "nqo", "rtl", joined=True),
+        Script("adlam", "ff-Adlm", "rtl", joined=True),
+        Script("mongolian", "mn-Mong", joined=True),
+        Script("devanagari", "und-Deva", joined=True),
+        Script("bengali", "und-Beng", joined=True),
+        Script("gurmukhi", "pa", joined=True),
+        Script("greek", "el"),
+        Script("cyrillic", "und-Cyrl"),
+        Script("armenian", "hy"),
+        Script("georgian", "ka"),
+        Script("thai", "th"),
+        Script("hangul", "ko"),
+        Script("hiragana", "ja"),
+        Script("katakana", "ja"),
+        Script("cjk", "zh"),
+    )
+}
+
+
+@lru_cache(maxsize=4096)
+def script_of(character: str) -> Script | None:
+    """The script a letter or a mark is written in; none for what all scripts share."""
+    if unicodedata.category(character)[0] not in "LM":
+        return None
+    word = unicodedata.name(character, "").split(" ")[0].lower()
+    return _SCRIPTS.get(word, LATIN)
+
+
+def main_script(text: str) -> Script:
+    """The script most letters of a text are written in; Latin when there are none.
+
+    A text with kana in it is Japanese, however many Chinese characters stand beside them.
+    """
+    counts = Counter(script for script in map(script_of, text) if script)
+    if not counts:
+        return LATIN
+    (most, _), *_ = counts.most_common(1)
+    kana = [script for script in counts if script.lang == "ja"]
+    return kana[0] if most.name == "cjk" and kana else most
+
+
+def visible(text: str) -> str:
+    """Text as it is drawn: a newline is ↵, a tab →, and nothing hides or turns its neighbours.
+
+    Other control characters become their pictures (␀); marks that would change the direction of the
+    text around them are named (‹U+202E›).
+    """
+    return text if text.isalnum() else _UNSEEN.sub(_picture, text)
+
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_PICTURES = {"\n": "↵", "\t": "→", "\x7f": "␡"}
+
+
+def _picture(match: re.Match[str]) -> str:
+    character = match.group()
+    if character < " ":
+        return _PICTURES.get(character, chr(0x2400 + ord(character)))
+    return _PICTURES.get(character, f"‹U+{ord(character):04X}›")
 
 
 def _decodable(pieces: Sequence[bytes], at: int) -> Glyph | None:

@@ -19,8 +19,8 @@ from featureviz.dashboards.schema import (
     LogitWeights,
     TokenCount,
 )
-from featureviz.engine.sketches.selection import Selection
-from featureviz.engine.sketches.token_counts import most_frequent
+from featureviz.engine.sketches.selection import SIZE, Selection
+from featureviz.engine.sketches.token_counts import COUNT, TOTAL, most_frequent
 from featureviz.engine.sketches.walk import BlockSketch
 from featureviz.engine.spool import LatentSlices, read_slices
 
@@ -33,6 +33,7 @@ class Composer:
 
     corpus: StoredCorpus
     shards: Sequence[Path]
+    shard_size: int  # contexts in a shard
     d_vocab: int
 
     @cached_property
@@ -52,7 +53,7 @@ class Composer:
         spooled = [read_slices(path, latents.start, latents.stop) for path in self.shards]
         return [
             self._dashboard(
-                _Row(sketch, row, spooled, self.corpus.facts.context_size),
+                _Row(sketch, row, spooled, self.shard_size, self.corpus.facts.context_size),
                 latents[row],
                 decoder_norms[row],
                 logits[row],
@@ -85,14 +86,13 @@ class Composer:
         )
 
     def _fires_on(self, row: _Row) -> tuple[TokenCount, ...]:
-        counts = row.sketch.token_counts.counts[row.number]
-        totals = row.sketch.token_counts.totals[row.number]
+        counts = row.sketch.token_counts[row.number]
         return tuple(
             TokenCount(
                 token=int(token),
-                n_active=int(counts[token]),
+                n_active=int(counts[token, COUNT]),
                 n_tokens=int(self.base_counts[token]),
-                total=float(totals[token]),
+                total=float(counts[token, TOTAL]),
             )
             for token in most_frequent(counts, _TOKENS_SHOWN)
         )
@@ -104,7 +104,8 @@ class _Row:
 
     sketch: BlockSketch
     number: int  # within the block
-    spooled: list[LatentSlices]
+    spooled: list[LatentSlices]  # of every shard, in order
+    shard_size: int
     n_ctx: int
 
     @property
@@ -138,22 +139,22 @@ class _Row:
             )
 
     def examples(self, selection: Selection, group: int) -> list[Example]:
-        """The places of a group, best first."""
-        sizes = selection.sizes[self.number, group]
-        return [self._example(selection, group, rank) for rank in range(int((sizes > 0).sum()))]
+        """The picks of a group, best first."""
+        picks = selection.picks[self.number, group].tolist()
+        return [self._example(*pick) for pick in picks if pick[SIZE]]
 
-    def _example(self, selection: Selection, group: int, rank: int) -> Example:
-        at = (self.number, group, rank)
-        slices = self.spooled[int(selection.shards[at])]
-        first = int(slices.starts[self.number] + selection.offsets[at])
-        entries = slice(first, first + int(selection.sizes[at]))
-        context, position = divmod(int(selection.places[at]), self.n_ctx)
+    def _example(self, shard: int, entry: int, first: int, size: int) -> Example:
+        slices = self.spooled[shard]
+        start = int(slices.starts[self.number])
+        places = slices.places[start + first : start + first + size]
+        values = slices.values[start + first : start + first + size].tolist()
+        context, position = divmod(int(slices.places[start + entry]), self.n_ctx)
         return Example(
-            context=context,
+            context=context + shard * self.shard_size,
             position=position,
-            activation=float(selection.values[at]),
-            positions=tuple((slices.places[entries] % self.n_ctx).tolist()),
-            activations=tuple(slices.values[entries].tolist()),
+            activation=values[entry - first],
+            positions=tuple((places % self.n_ctx).tolist()),
+            activations=tuple(values),
         )
 
 

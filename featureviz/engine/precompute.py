@@ -59,6 +59,7 @@ class Prepared:
     model: SubjectFacts
     dictionary: DictionaryFacts
     corpus: CorpusFacts
+    notices: tuple[str, ...]  # what a person should know, though it works
 
 
 def prepare(request: Request, store: Path) -> Prepared:
@@ -75,7 +76,11 @@ def prepare(request: Request, store: Path) -> Prepared:
     )
     corpus = store_corpus(request.corpus, subject.tokenizer, contexts, store).facts
     return Prepared(
-        _plan(request, subject, dictionary, corpus), subject.facts, dictionary.facts, corpus
+        _plan(request, subject, dictionary, corpus),
+        subject.facts,
+        dictionary.facts,
+        corpus,
+        _notices(corpus),
     )
 
 
@@ -114,8 +119,7 @@ class Bench:
     def block(self, number: int, report: Report = _silent) -> None:
         """Write the dashboards of one block of latents; needs all shards."""
         latents = self.plan.block_latents(number)
-        sketch = self._sketch(latents)
-        dashboards = self._dashboards(latents, sketch)
+        dashboards = self._dashboards(latents, self.sketch(latents))
         write_pack(block_path(self._folder, number), dashboards)
         report(len(latents))
 
@@ -147,9 +151,10 @@ class Bench:
     @cached_property
     def _composer(self) -> Composer:
         shards = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
-        return Composer(self.corpus, shards, self.plan.d_vocab)
+        return Composer(self.corpus, shards, self.plan.shard_size, self.plan.d_vocab)
 
-    def _sketch(self, latents: range) -> BlockSketch:
+    def sketch(self, latents: range) -> BlockSketch:
+        """Everything gathered of a block of latents; needs all shards."""
         paths = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
         maxima = np.max([read_maxima(path)[latents.start : latents.stop] for path in paths], axis=0)
         sizes = self.plan.sizes
@@ -217,6 +222,15 @@ def _context_size(request: Request, subject: Subject, dictionary: Dictionary) ->
             f"--context-size {wanted}: {subject.facts.name} reads 2 to {n_ctx} positions."
         )
     return wanted
+
+
+def _notices(corpus: CorpusFacts) -> tuple[str, ...]:
+    if corpus.n_positions >= corpus.context_size:
+        return ()
+    return (
+        f"{corpus.name} is shorter than one context: {corpus.n_positions} positions of "
+        f"{corpus.context_size}; the rest is padding and counts in no statistic.",
+    )
 
 
 def _plan(request: Request, subject: Subject, dictionary: Dictionary, corpus: CorpusFacts) -> Plan:

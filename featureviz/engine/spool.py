@@ -69,6 +69,8 @@ def read_slices(path: Path, first: int, end: int) -> LatentSlices:
     with safe_open(path, framework="numpy") as shard:
         starts = np.asarray(shard.get_slice("starts")[first : end + 1])
         low, high = int(starts[0]), int(starts[-1])
+        if low == high:  # safetensors refuses an empty slice at the end of a tensor
+            return LatentSlices(starts - low, np.empty(0, np.uint32), np.empty(0, np.float32))
         places = np.asarray(shard.get_slice("places")[low:high])
         values = np.asarray(shard.get_slice("values")[low:high])
     return LatentSlices(starts - low, places, values)

@@ -9,17 +9,19 @@ from featureviz.engine.compiled import compiled
 
 
 def edges(maximum: float, n_bins: int) -> npt.NDArray[np.float64]:
-    """The n_bins + 1 edges from 0 to `maximum`; the last one is exactly the maximum."""
-    found = np.arange(n_bins + 1, dtype=np.float64) * (float(maximum) / n_bins)
-    found[-1] = maximum
-    return found
+    """The n_bins + 1 edges from 0 to `maximum`, each the number nearest to its exact share.
+
+    A product of a float32 and a bin's number is exact and the division rounds once, so a value
+    that lies on an edge in exact arithmetic lies on it here.
+    """
+    return np.arange(n_bins + 1, dtype=np.float64) * float(maximum) / n_bins
 
 
 @compiled
-def bin_of(value: float, maximum: float, bin_edges: npt.NDArray[np.float64]) -> int:
+def bin_of(value: float, bin_edges: npt.NDArray[np.float64]) -> int:
     """The bin k with edges[k] < value <= edges[k + 1]: a guess, then a step to be exact."""
     n_bins = len(bin_edges) - 1
-    guess = min(n_bins - 1, max(0, int(value / maximum * n_bins)))
+    guess = min(n_bins - 1, max(0, int(value / bin_edges[n_bins] * n_bins)))
     while guess > 0 and value <= bin_edges[guess]:
         guess -= 1
     while guess < n_bins - 1 and value > bin_edges[guess + 1]:

@@ -7,8 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from featureviz.engine.compiled import compiled
-
 
 class Moments(NamedTuple):
     """Of a block of latents; sums are taken in corpus order, so no cut of it changes them."""
@@ -27,11 +25,3 @@ def empty_moments(n_latents: int) -> Moments:
         np.zeros(n_latents, np.float64),
         np.zeros(n_latents, np.float64),
     )
-
-
-@compiled
-def moments_update(moments: Moments, latent: int, value: float) -> None:
-    """Count one activation (float64)."""
-    moments.n_active[latent] += 1
-    moments.total[latent] += value
-    moments.total_squares[latent] += value * value

@@ -13,84 +13,63 @@ import numpy.typing as npt
 
 from featureviz.engine.compiled import compiled
 
-
-class Place(NamedTuple):
-    """A context's best position in a group, and where the context's activations are spooled."""
-
-    place: int  # of the selecting position; context * n_ctx + position
-    value: float  # activation there
-    shard: int
-    offset: int  # of the context's first activation in the latent's slice of the shard
-    size: int  # how many it has
+SHARD, ENTRY, FIRST, SIZE = range(4)  # columns of a pick
 
 
 class Selection(NamedTuple):
-    """For every latent and group, up to k places, best first; unused ones have size 0."""
+    """For every latent and group up to k picks, best first; an unused one has size 0.
+
+    A pick says where its activations are spooled: the shard, and in the latent's slice of it the
+    chosen entry, the first entry of the same context, and how many the context has.
+    """
 
     keys: npt.NDArray[np.float64]  # [n_latents, n_groups, k]; larger is better
-    places: npt.NDArray[np.int64]  # [n_latents, n_groups, k]; of the selecting position
-    values: npt.NDArray[np.float32]  # [n_latents, n_groups, k]; activation there
-    shards: npt.NDArray[np.int32]  # [n_latents, n_groups, k]; where the context's activations are:
-    offsets: npt.NDArray[np.int64]  # first entry in the latent's slice of that shard
-    sizes: npt.NDArray[np.int32]  # how many
+    picks: npt.NDArray[np.int64]  # [n_latents, n_groups, k, 4]
 
 
 def empty_selection(n_latents: int, n_groups: int, k: int) -> Selection:
     """Before anything was seen."""
     shape = (n_latents, n_groups, k)
-    return Selection(
-        np.full(shape, -np.inf, np.float64),
-        np.zeros(shape, np.int64),
-        np.zeros(shape, np.float32),
-        np.zeros(shape, np.int32),
-        np.zeros(shape, np.int64),
-        np.zeros(shape, np.int32),
-    )
+    return Selection(np.full(shape, -np.inf), np.zeros((*shape, 4), np.int64))
 
 
 @compiled
-def selection_offer(
-    selection: Selection, latent: int, group: int, key: float, offered: Place
+def offer(
+    keys: npt.NDArray[np.float64],
+    picks: npt.NDArray[np.int64],
+    key: float,
+    pick: tuple[int, int, int, int],
 ) -> None:
-    """Offer a context's best place; among equal keys the one offered first stays ahead."""
-    keys = selection.keys[latent, group]
+    """Offer one group [k], [k, 4] a context's choice; of equal keys the earlier stays ahead."""
     k = len(keys)
     if k == 0 or not key > keys[k - 1]:
         return
     at = k - 1
     while at > 0 and key > keys[at - 1]:
-        _move(selection, latent, group, at - 1, at)
+        keys[at] = keys[at - 1]
+        picks[at] = picks[at - 1]
         at -= 1
     keys[at] = key
-    selection.places[latent, group, at] = offered.place
-    selection.values[latent, group, at] = offered.value
-    selection.shards[latent, group, at] = offered.shard
-    selection.offsets[latent, group, at] = offered.offset
-    selection.sizes[latent, group, at] = offered.size
+    for column in range(4):
+        picks[at, column] = pick[column]
 
 
 @compiled
-def _move(selection: Selection, latent: int, group: int, source: int, target: int) -> None:
-    selection.keys[latent, group, target] = selection.keys[latent, group, source]
-    selection.places[latent, group, target] = selection.places[latent, group, source]
-    selection.values[latent, group, target] = selection.values[latent, group, source]
-    selection.shards[latent, group, target] = selection.shards[latent, group, source]
-    selection.offsets[latent, group, target] = selection.offsets[latent, group, source]
-    selection.sizes[latent, group, target] = selection.sizes[latent, group, source]
+def latent_state(seed: int, latent: int) -> np.uint64:
+    """What the priorities of a latent's places start from."""
+    return mix(mix(np.uint64(seed)) + np.uint64(latent))
 
 
 @compiled
-def priority(seed: int, latent: int, place: int, salt: int) -> float:
+def priority(state: np.uint64, place: int, salt: int) -> float:
     """A number in [0, 1) that depends on nothing but its arguments (splitmix64, 53 bits)."""
-    step = np.uint64(0x9E3779B97F4A7C15)
-    state = _mix(np.uint64(seed) * step + np.uint64(latent) + step)
-    state = _mix(state + np.uint64(place) + step)
-    state = _mix(state + np.uint64(salt) + step)
-    return np.float64(state >> np.uint64(11)) / 9007199254740992.0
+    return np.float64(mix(mix(state + np.uint64(place)) + np.uint64(salt)) >> np.uint64(11)) / 2**53
 
 
 @compiled
-def _mix(state: np.uint64) -> np.uint64:
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
+def mix(word: np.uint64) -> np.uint64:
+    """One step of splitmix64 (Steele, Lea, Flood 2014)."""
+    word = word + np.uint64(0x9E3779B97F4A7C15)
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))

@@ -9,19 +9,15 @@ import numpy.typing as npt
 
 from featureviz.engine.compiled import compiled
 from featureviz.engine.sketches.histogram import bin_of
-from featureviz.engine.sketches.moments import Moments, empty_moments, moments_update
+from featureviz.engine.sketches.moments import Moments, empty_moments
 from featureviz.engine.sketches.selection import (
-    Place,
     Selection,
     empty_selection,
+    latent_state,
+    offer,
     priority,
-    selection_offer,
 )
-from featureviz.engine.sketches.token_counts import (
-    TokenCounts,
-    empty_token_counts,
-    token_counts_update,
-)
+from featureviz.engine.sketches.token_counts import COUNT, TOTAL, empty_token_counts
 
 _INTERVAL_SALT, _RANDOM_SALT = 1, 2  # two samples, drawn independently
 
@@ -32,7 +28,7 @@ class BlockSketch(NamedTuple):
     edges: npt.NDArray[np.float64]  # [n_latents, n_bins + 1] of the histogram
     histogram: npt.NDArray[np.int64]  # [n_latents, n_bins]
     moments: Moments
-    token_counts: TokenCounts
+    token_counts: npt.NDArray[np.float64]  # [n_latents, d_vocab, 2]
     top: Selection  # one group
     intervals: Selection  # one group an interval, weakest first
     random: Selection  # one group
@@ -76,98 +72,111 @@ class Stretch(NamedTuple):
     seed: int
 
 
-class _Draw(NamedTuple):
-    """A context's choice for every sample it may enter: intervals, then the random sample."""
-
-    lowest: npt.NDArray[np.float64]  # [n_intervals + 1]; inf: nothing to offer
-    entries: npt.NDArray[np.int64]  # [n_intervals + 1]
-
-
 @compiled
 def walk(sketch: BlockSketch, stretch: Stretch) -> None:
     """Add one shard to the sketch, context by context; shards come in their order."""
-    groups = sketch.intervals.keys.shape[1] + 1
-    draw = _Draw(np.empty(groups, np.float64), np.empty(groups, np.int64))
+    moments, places, values = sketch.moments, stretch.places, stretch.values
+    n_intervals = sketch.intervals.keys.shape[1]
+    lowest = np.empty(n_intervals + 1)  # priority drawn by a context's choice, by group
+    chosen = np.empty(n_intervals + 1, np.int64)  # that choice, an entry
     for latent in range(len(stretch.starts) - 1):
-        entry = stretch.starts[latent]
-        while entry < stretch.starts[latent + 1]:
-            end = _context_end(stretch, latent, entry)
-            strongest = _count(sketch, stretch, latent, entry, end, draw)
-            _offer(sketch, stretch, latent, entry, end, strongest, draw)
+        edges, histogram = sketch.edges[latent], sketch.histogram[latent]
+        tokens = sketch.token_counts[latent]
+        top_keys, top_picks = sketch.top.keys[latent, 0], sketch.top.picks[latent, 0]
+        drawn_keys, drawn_picks = sketch.intervals.keys[latent], sketch.intervals.picks[latent]
+        random_keys, random_picks = sketch.random.keys[latent, 0], sketch.random.picks[latent, 0]
+        state = latent_state(stretch.seed, stretch.first_latent + latent)
+        start, stop = stretch.starts[latent], stretch.starts[latent + 1]
+        sums = moments.total[latent], moments.total_squares[latent]
+        entry = start
+        while entry < stop:
+            end = _context_end(places, entry, stop, stretch.n_ctx)
+            sums, strongest = _sum(values, entry, end, sums)
+            _count_tokens(tokens, stretch.tokens, places, values, entry, end)
+            _count_and_draw(
+                histogram, edges, places, values, entry, end, state, stretch.origin, lowest, chosen
+            )
+            first, size = entry - start, end - entry
+            pick = (stretch.shard, strongest - start, first, size)
+            offer(top_keys, top_picks, np.float64(values[strongest]), pick)
+            for group in range(n_intervals):
+                if lowest[group] < np.inf:
+                    pick = (stretch.shard, chosen[group] - start, first, size)
+                    offer(drawn_keys[group], drawn_picks[group], -lowest[group], pick)
+            pick = (stretch.shard, chosen[n_intervals] - start, first, size)
+            offer(random_keys, random_picks, -lowest[n_intervals], pick)
+            moments.n_contexts[latent] += 1
             entry = end
+        moments.n_active[latent] += stop - start
+        moments.total[latent], moments.total_squares[latent] = sums
 
 
 @compiled
-def _context_end(stretch: Stretch, latent: int, entry: int) -> int:
-    context = stretch.places[entry] // stretch.n_ctx
+def _context_end(places: npt.NDArray[np.uint32], entry: int, stop: int, n_ctx: int) -> int:
+    """The entry after the last one of this entry's context."""
+    limit = (places[entry] // n_ctx + 1) * n_ctx
     end = entry + 1
-    while end < stretch.starts[latent + 1] and stretch.places[end] // stretch.n_ctx == context:
+    while end < stop and places[end] < limit:
         end += 1
     return end
 
 
 @compiled
-def _count(
-    sketch: BlockSketch, stretch: Stretch, latent: int, entry: int, end: int, draw: _Draw
-) -> int:
-    """Count a context's activations, draw its choices, return its strongest entry."""
-    edges = sketch.edges[latent]
-    n_intervals = len(draw.lowest) - 1
-    bins_each = (len(edges) - 1) // n_intervals
-    draw.lowest[:] = np.inf
+def _sum(
+    values: npt.NDArray[np.float32], entry: int, end: int, sums: tuple[float, float]
+) -> tuple[tuple[float, float], int]:
+    """The running sums with a context's activations added, and its strongest entry."""
+    total, squares = sums
     strongest = entry
-    sketch.moments.n_contexts[latent] += 1
     for at in range(entry, end):
-        value = np.float64(stretch.values[at])
-        if stretch.values[at] > stretch.values[strongest]:
+        value = np.float64(values[at])
+        total += value
+        squares += value * value
+        if values[at] > values[strongest]:
             strongest = at
-        moments_update(sketch.moments, latent, value)
-        token_counts_update(sketch.token_counts, latent, stretch.tokens[stretch.places[at]], value)
-        where = bin_of(value, edges[len(edges) - 1], edges)
-        sketch.histogram[latent, where] += 1
-        place = stretch.origin + stretch.places[at]
-        number = stretch.first_latent + latent
-        _draw(draw, where // bins_each, at, priority(stretch.seed, number, place, _INTERVAL_SALT))
-        _draw(draw, n_intervals, at, priority(stretch.seed, number, place, _RANDOM_SALT))
-    return strongest
+    return (total, squares), strongest
 
 
 @compiled
-def _draw(draw: _Draw, group: int, entry: int, number: float) -> None:
-    if number < draw.lowest[group]:
-        draw.lowest[group] = number
-        draw.entries[group] = entry
-
-
-@compiled
-def _offer(  # noqa: PLR0913
-    sketch: BlockSketch,
-    stretch: Stretch,
-    latent: int,
+def _count_tokens(
+    counts: npt.NDArray[np.float64],
+    tokens: npt.NDArray[np.int32],
+    places: npt.NDArray[np.uint32],
+    values: npt.NDArray[np.float32],
     entry: int,
     end: int,
-    strongest: int,
-    draw: _Draw,
 ) -> None:
-    """Offer a context to every group it has an activation in."""
-    n_intervals = len(draw.lowest) - 1
-    top = _place(stretch, latent, entry, end, strongest)
-    selection_offer(sketch.top, latent, 0, np.float64(top.value), top)
-    for group in range(n_intervals + 1):
-        if draw.lowest[group] < np.inf:
-            chosen = _place(stretch, latent, entry, end, draw.entries[group])
-            if group < n_intervals:
-                selection_offer(sketch.intervals, latent, group, -draw.lowest[group], chosen)
-            else:
-                selection_offer(sketch.random, latent, 0, -draw.lowest[group], chosen)
+    for at in range(entry, end):
+        token = tokens[places[at]]
+        counts[token, COUNT] += 1
+        counts[token, TOTAL] += np.float64(values[at])
 
 
 @compiled
-def _place(stretch: Stretch, latent: int, entry: int, end: int, at: int) -> Place:
-    return Place(
-        stretch.origin + stretch.places[at],
-        stretch.values[at],
-        stretch.shard,
-        entry - stretch.starts[latent],
-        end - entry,
-    )
+def _count_and_draw(
+    histogram: npt.NDArray[np.int64],
+    edges: npt.NDArray[np.float64],
+    places: npt.NDArray[np.uint32],
+    values: npt.NDArray[np.float32],
+    entry: int,
+    end: int,
+    state: np.uint64,
+    origin: int,
+    lowest: npt.NDArray[np.float64],
+    chosen: npt.NDArray[np.int64],
+) -> None:
+    """Count a context into the histogram; draw its choice for every interval and the sample."""
+    n_intervals = len(lowest) - 1
+    bins_each = len(histogram) // n_intervals
+    lowest[:] = np.inf
+    for at in range(entry, end):
+        found = bin_of(np.float64(values[at]), edges)
+        histogram[found] += 1
+        place = origin + places[at]
+        group = found // bins_each
+        number = priority(state, place, _INTERVAL_SALT)
+        if number < lowest[group]:
+            lowest[group], chosen[group] = number, at
+        number = priority(state, place, _RANDOM_SALT)
+        if number < lowest[n_intervals]:
+            lowest[n_intervals], chosen[n_intervals] = number, at

@@ -1,0 +1,27 @@
+"""`python -m bench [name …]`: measure, print a table, write bench/results.json."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bench import engine
+from bench.rows import Row, table_line, write
+
+_SUITES: dict[str, Callable[[], Iterable[Row]]] = {"engine": engine.rows}
+
+
+def main(names: list[str]) -> int:
+    """Run the suites named, or all; 1 when a figure missed its limit."""
+    found: list[Row] = []
+    for name in names or list(_SUITES):
+        for row in _SUITES[name]():
+            print(table_line(row), flush=True)
+            found.append(row)
+    write(found, Path(__file__).with_name("results.json"))
+    return 0 if all(row.ok for row in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

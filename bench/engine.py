@@ -1,0 +1,104 @@
+"""What the precompute costs beside the forward pass and encoding it cannot avoid."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from bench.rows import Row, ratio, seconds
+from bench.subjects import Size, write_corpus, write_dictionary, write_model
+from featureviz.engine.activations import rows_at_once
+from featureviz.engine.precompute import Bench, Prepared, Request, prepare
+from featureviz.engine.subject import load_subject
+
+_REPEATS = 3
+_SIZES = {
+    "standard 4096": Size(),
+    "topk 4096": Size(architecture="topk"),
+    "standard 24576": Size(d_sae=24_576, n_contexts=512),
+    "topk 24576": Size(architecture="topk", d_sae=24_576, n_contexts=512),
+}
+
+
+def rows() -> Iterator[Row]:
+    """Bookkeeping and whole dashboards against the bare forward pass and encoding."""
+    for name, size in _SIZES.items():
+        with _prepared(size) as (bench, store):
+            yield from _ratios(name, bench, store)
+
+
+def _ratios(name: str, bench: Bench, store: Path) -> Iterator[Row]:
+    folder = store / "runs" / bench.plan.key
+    sketch, written = [], []
+    _whole(bench, folder)  # warm: compiled, files cached
+    for _ in range(_REPEATS):
+        bare = seconds(lambda: _bare(bench))
+        shutil.rmtree(folder)
+        shards = seconds(lambda: _shards(bench))
+        sketches = seconds(lambda: _sketches(bench))
+        blocks = seconds(lambda: _blocks(bench))
+        sketch.append((shards + sketches, bare))
+        written.append((shards + blocks, bare))
+    tokens = bench.corpus.facts.n_tokens
+    note = f"{tokens:,} tokens, bare {bare:.1f} s"
+    yield ratio(f"bookkeeping_ratio {name}", sketch, 1.15, note)
+    yield ratio(f"dashboard_ratio {name}", written, 1.40, "windows and logits, written")
+
+
+@contextmanager
+def _prepared(size: Size) -> Iterator[tuple[Bench, Path]]:
+    with TemporaryDirectory(prefix="featureviz-bench-") as name:
+        folder = Path(name)
+        prepared = prepare_size(folder, size)
+        yield Bench(prepared.plan, folder / "store"), folder / "store"
+
+
+def prepare_size(folder: Path, size: Size) -> Prepared:
+    """Write model, dictionary and corpus of a size, and plan their run."""
+    write_model(folder / "model", size)
+    write_corpus(folder / "corpus.jsonl", size)
+    sample = load_subject(str(folder / "model")).activations(
+        torch.randint(1, size.d_vocab, (32, size.n_ctx)), size.hook
+    )
+    write_dictionary(folder / "dictionary", size, sample.flatten(0, 1))
+    request = Request(str(folder / "model"), str(folder / "dictionary"), folder / "corpus.jsonl")
+    return prepare(replace(request, context_size=size.n_ctx), folder / "store")
+
+
+@torch.inference_mode()
+def _bare(bench: Bench) -> None:
+    """Forward to the hook and encode every counted position, in the engine's own shapes."""
+    plan, corpus = bench.plan, bench.corpus
+    size = rows_at_once(plan.d_sae)
+    for start in range(0, plan.n_contexts, plan.batch_size):
+        tokens = np.asarray(corpus.tokens[start : start + plan.batch_size], np.int64)
+        x = bench.subject.activations(torch.from_numpy(tokens), plan.hook).flatten(0, 1)
+        for at in range(0, len(x), size):
+            bench.dictionary.codes(x[at : at + size])
+
+
+def _shards(bench: Bench) -> None:
+    for number in range(bench.plan.n_shards):
+        bench.shard(number)
+
+
+def _sketches(bench: Bench) -> None:
+    for number in range(bench.plan.n_blocks):
+        bench.sketch(bench.plan.block_latents(number))
+
+
+def _blocks(bench: Bench) -> None:
+    for number in range(bench.plan.n_blocks):
+        bench.block(number)
+
+
+def _whole(bench: Bench, _folder: Path) -> None:
+    _shards(bench)
+    _blocks(bench)
