@@ -18,7 +18,7 @@ import numpy.typing as npt
 from featureviz.dashboards.schema import Record
 
 
-class CorpusFacts(Record):
+class CorpusFacts(Record, frozen=True):
     """What a corpus is; written beside its arrays."""
 
     name: str  # the file it came from

@@ -9,21 +9,21 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A record whose fields are written by name."""
 
 
-class Histogram(Record):
+class Histogram(Record, frozen=True):
     """Counts of values between edges; bin k is the half-open (edges[k], edges[k + 1]]."""
 
     edges: tuple[float, ...]  # n + 1, ascending; empty when there is nothing to count
     counts: tuple[int, ...]  # n
 
 
-class TokenWeight(Record):
+class TokenWeight(Record, frozen=True):
     """A vocabulary entry and a number about it."""
 
     token: int  # id
     value: float
 
 
-class LogitWeights(Record):
+class LogitWeights(Record, frozen=True):
     """What one unit of a latent adds to every token's logit along the direct path."""
 
     top: tuple[TokenWeight, ...]  # largest first
@@ -32,7 +32,7 @@ class LogitWeights(Record):
     steps: tuple[str, ...]  # what was applied to the raw product, in order; empty: raw
 
 
-class TokenCount(Record):
+class TokenCount(Record, frozen=True):
     """A token a latent fires on."""
 
     token: int  # id
@@ -53,7 +53,7 @@ class Example(msgspec.Struct, frozen=True, array_like=True):
     n_similar: int = 1  # contexts that read alike in this group, this one included
 
 
-class Interval(Record):
+class Interval(Record, frozen=True):
     """A tenth of the range of a latent's activations: the half-open (lower, upper]."""
 
     lower: float
@@ -62,7 +62,7 @@ class Interval(Record):
     examples: tuple[Example, ...]  # distinct contexts, chosen uniformly, strongest first
 
 
-class Dashboard(Record):
+class Dashboard(Record, frozen=True):
     """Everything a run knows of one latent."""
 
     index: int

@@ -180,7 +180,7 @@ def _text_of(path: Path, number: int, line: bytes) -> str:
             text.encode()  # a lone surrogate is legal JSON and no text
             return text
     except UnicodeError as error:
-        raise CorpusError(f"{path}, line {number}: not UTF-8 ({error.reason}).") from error
+        raise CorpusError(f"{path}, line {number}: not UTF-8 ({error}).") from error
     except (ValueError, KeyError, TypeError):
         pass
     raise CorpusError(f'{path}, line {number}: expected a JSON object with a "text" string.')

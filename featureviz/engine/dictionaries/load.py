@@ -189,8 +189,12 @@ def _jumprelu(folder: _Folder, facts: DictionaryFacts) -> JumpReLU:
 
 
 def _gated(folder: _Folder, facts: DictionaryFacts) -> Gated:
-    own = {name: folder.tensor(name, facts.d_sae) for name in ("b_gate", "b_mag", "r_mag")}
-    return Gated(**_shared(folder, facts, has_b_enc=False), **own)
+    return Gated(
+        **_shared(folder, facts, has_b_enc=False),
+        b_gate=folder.tensor("b_gate", facts.d_sae),
+        b_mag=folder.tensor("b_mag", facts.d_sae),
+        r_mag=folder.tensor("r_mag", facts.d_sae),
+    )
 
 
 _BUILDERS: dict[str, Callable[[_Folder, DictionaryFacts], Dictionary]] = {

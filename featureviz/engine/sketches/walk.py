@@ -98,7 +98,7 @@ def walk(sketch: BlockSketch, stretch: Stretch) -> None:
             )
             first, size = entry - start, end - entry
             pick = (stretch.shard, strongest - start, first, size)
-            offer(top_keys, top_picks, np.float64(values[strongest]), pick)
+            offer(top_keys, top_picks, float(values[strongest]), pick)
             for group in range(n_intervals):
                 if lowest[group] < np.inf:
                     pick = (stretch.shard, chosen[group] - start, first, size)
