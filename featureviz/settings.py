@@ -3,7 +3,9 @@
 All state (database, store, queue, secret) lives under one folder, FEATUREVIZ_DATA.
 """
 
+import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import dj_database_url
@@ -17,11 +19,17 @@ FEATUREVIZ_STORE = FEATUREVIZ_DATA / "store"  # corpora and runs
 
 def _secret_key() -> str:
     """SECRET_KEY of the environment, else one made once and kept beside the data."""
+    if given := env.text("SECRET_KEY", ""):
+        return given
     path = FEATUREVIZ_DATA / "secret_key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
-    return env.text("SECRET_KEY", path.read_text())
+        part = path.with_name(f".secret_key.{os.getpid()}")
+        part.touch(mode=0o600)
+        part.write_text(secrets.token_urlsafe(50))
+        with suppress(FileExistsError):  # of two first processes, one key stays
+            os.link(part, path)
+        part.unlink()
+    return path.read_text()
 
 
 SECRET_KEY = _secret_key()

@@ -37,14 +37,19 @@ class Contexts:
 def read_documents(path: Path) -> Iterator[str]:
     """The documents of a text file: a .txt is one, a .jsonl one a line, a Parquet one a row.
 
-    Raises: CorpusError when the file is missing, of another kind, or not UTF-8.
+    Raises: CorpusError when the file is missing, of another kind, not UTF-8, or without text.
     """
     readers = {".txt": _read_txt, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
     if not path.is_file():
         raise CorpusError(f"{path}: no such file. Give a .txt, .jsonl or .parquet file.")
     if path.suffix.lower() not in readers:
         raise CorpusError(f"{path}: {path.suffix or 'no ending'} is not .txt, .jsonl or .parquet.")
-    yield from readers[path.suffix.lower()](path)
+    empty = True
+    for document in readers[path.suffix.lower()](path):
+        empty = empty and not document
+        yield document
+    if empty:
+        raise CorpusError(f"{path}: no text in it.")
 
 
 def cut(
@@ -71,14 +76,15 @@ def cut(
 
 def store_corpus(path: Path, tokenizer: Any, contexts: Contexts, store: Path) -> StoredCorpus:
     """Write a corpus to its folder in the store, unless it stands there already."""
-    facts = _facts(path, tokenizer, contexts)
+    vocabulary = msgspec.msgpack.encode(token_bytes(tokenizer))
+    facts = _facts(path, tokenizer, contexts, vocabulary)
     folder = store / "corpora" / facts.digest
     if (folder / "corpus.json").exists():
         return StoredCorpus(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     try:
-        _write_corpus(part, facts, tokenizer, contexts)
+        _write_corpus(part, facts, contexts, vocabulary)
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
     finally:
@@ -127,12 +133,14 @@ def _padding_id(tokenizer: Any) -> int:
     return next(token for token in candidates if token is not None)
 
 
-def _facts(path: Path, tokenizer: Any, contexts: Contexts) -> CorpusFacts:
+def _facts(path: Path, tokenizer: Any, contexts: Contexts, vocabulary: bytes) -> CorpusFacts:
     identity = digests.of_bytes(
         np.array(contexts.tokens.shape, np.int64).tobytes(),
         contexts.tokens.tobytes(),
+        contexts.lengths.tobytes(),
         contexts.counted.tobytes(),
         contexts.documents.tobytes(),
+        vocabulary,
     )
     return CorpusFacts(
         name=path.name,
@@ -148,10 +156,11 @@ def _facts(path: Path, tokenizer: Any, contexts: Contexts) -> CorpusFacts:
     )
 
 
-def _write_corpus(folder: Path, facts: CorpusFacts, tokenizer: Any, contexts: Contexts) -> None:
+def _write_corpus(
+    folder: Path, facts: CorpusFacts, contexts: Contexts, vocabulary: bytes
+) -> None:
     for name in ("tokens", "lengths", "documents", "counted"):
         np.save(folder / f"{name}.npy", getattr(contexts, name), allow_pickle=False)
-    vocabulary = msgspec.msgpack.encode(token_bytes(tokenizer))
     (folder / "vocabulary.msgpack").write_bytes(vocabulary)
     (folder / "corpus.json").write_bytes(msgspec.json.encode(facts))
 
@@ -181,7 +190,7 @@ def _text_of(path: Path, number: int, line: bytes) -> str:
             return text
     except UnicodeError as error:
         raise CorpusError(f"{path}, line {number}: not UTF-8 ({error}).") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise CorpusError(f'{path}, line {number}: expected a JSON object with a "text" string.')
 
@@ -191,8 +200,13 @@ def _read_parquet(path: Path) -> Iterator[str]:
         table = pyarrow.parquet.ParquetFile(path)
         if "text" not in table.schema_arrow.names:
             raise CorpusError(f'{path}: no column "text"; it has {table.schema_arrow.names}.')
+        kind = table.schema_arrow.field("text").type
+        if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
+            raise CorpusError(f'{path}: column "text" holds {kind}; expected strings.')
         for batch in table.iter_batches(columns=["text"]):
-            yield from (str(text) for text in batch.column(0).to_pylist() if text)
+            yield from (text or "" for text in batch.column(0).to_pylist())
+    except UnicodeDecodeError as error:
+        raise CorpusError(f'{path}: column "text" is not UTF-8 ({error.reason}).') from error
     except pyarrow.ArrowException as error:
         raise CorpusError(f"{path}: not a readable Parquet file ({error}).") from error
 

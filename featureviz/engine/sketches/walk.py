@@ -76,7 +76,7 @@ class Stretch(NamedTuple):
 def walk(sketch: BlockSketch, stretch: Stretch) -> None:
     """Add one shard to the sketch, context by context; shards come in their order."""
     moments, places, values = sketch.moments, stretch.places, stretch.values
-    n_intervals = sketch.intervals.keys.shape[1]
+    n_intervals: int = sketch.intervals.keys.shape[1]
     lowest = np.empty(n_intervals + 1)  # priority drawn by a context's choice, by group
     chosen = np.empty(n_intervals + 1, np.int64)  # that choice, an entry
     for latent in range(len(stretch.starts) - 1):
@@ -98,7 +98,7 @@ def walk(sketch: BlockSketch, stretch: Stretch) -> None:
             )
             first, size = entry - start, end - entry
             pick = (stretch.shard, strongest - start, first, size)
-            offer(top_keys, top_picks, float(values[strongest]), pick)
+            offer(top_keys, top_picks, values[strongest], pick)
             for group in range(n_intervals):
                 if lowest[group] < np.inf:
                     pick = (stretch.shard, chosen[group] - start, first, size)

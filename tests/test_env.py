@@ -1,0 +1,88 @@
+"""Settings from the environment: taken as meant, or refused by name."""
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from featureviz import env
+
+NAME = "FEATUREVIZ_TRIAL"
+
+
+@pytest.mark.parametrize("written", ["1", "true", "YES", " on "])
+def test_a_flag_is_on_however_yes_is_written(monkeypatch, written):
+    monkeypatch.setenv(NAME, written)
+    assert env.flag(NAME, default=False) is True
+
+
+@pytest.mark.parametrize("written", ["0", "False", "no", "OFF"])
+def test_a_flag_is_off_however_no_is_written(monkeypatch, written):
+    monkeypatch.setenv(NAME, written)
+    assert env.flag(NAME, default=True) is False
+
+
+@pytest.mark.parametrize("default", [True, False])
+@pytest.mark.parametrize("written", [None, "", "  "])
+def test_an_unset_or_blank_flag_is_its_default(monkeypatch, written, default):
+    _set(monkeypatch, written)
+    assert env.flag(NAME, default) is default
+
+
+@pytest.mark.parametrize("written", ["ture", "2", "-1", "yes no"])
+def test_a_misspelt_flag_is_refused_by_name(monkeypatch, written):
+    monkeypatch.setenv(NAME, written)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} is .*expected yes or no"):
+        env.flag(NAME, default=True)
+
+
+@pytest.mark.parametrize(("written", "number"), [("8", 8), (" 64 ", 64), (None, 3), ("", 3)])
+def test_a_whole_number_is_read_or_its_default(monkeypatch, written, number):
+    _set(monkeypatch, written)
+    assert env.whole_number(NAME, 3, at_least=1) == number
+
+
+@pytest.mark.parametrize("written", ["0", "-4", "2.5", "1e3", "eight", "²", "1_000"])
+def test_anything_but_a_large_enough_whole_number_is_refused(monkeypatch, written):
+    monkeypatch.setenv(NAME, written)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} is .*whole number, 1 or more"):
+        env.whole_number(NAME, 3, at_least=1)
+
+
+def test_a_folder_is_made_with_its_parents(monkeypatch, tmp_path):
+    monkeypatch.setenv(NAME, str(tmp_path / "a" / "b"))
+    assert env.folder(NAME, Path("/nowhere")).is_dir()
+
+
+def test_a_folder_defaults_and_a_home_is_understood(monkeypatch, tmp_path):
+    monkeypatch.delenv(NAME, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert env.folder(NAME, Path("~/data")) == (tmp_path / "data").resolve()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_by_name(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv(NAME, str(tmp_path / "file" / "data"))
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME}: cannot make the folder"):
+        env.folder(NAME, tmp_path)
+
+
+def test_text_is_stripped_and_blank_means_unset(monkeypatch):
+    monkeypatch.setenv(NAME, "  redis://host  ")
+    assert env.text(NAME, "default") == "redis://host"
+    monkeypatch.setenv(NAME, "  ")
+    assert env.text(NAME, "default") == "default"
+
+
+def test_words_are_split_at_commas_and_blanks_left_out(monkeypatch):
+    monkeypatch.setenv(NAME, "a.example, ,b.example,")
+    assert env.words(NAME, ["c"]) == ["a.example", "b.example"]
+    monkeypatch.setenv(NAME, " , ")
+    assert env.words(NAME, ["c"]) == ["c"]
+
+
+def _set(monkeypatch: pytest.MonkeyPatch, written: str | None) -> None:
+    if written is None:
+        monkeypatch.delenv(NAME, raising=False)
+    else:
+        monkeypatch.setenv(NAME, written)
