@@ -6,10 +6,14 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import engine
+from bench import engine, forward, growth
 from bench.rows import Row, table_line, write
 
-_SUITES: dict[str, Callable[[], Iterable[Row]]] = {"engine": engine.rows}
+_SUITES: dict[str, Callable[[], Iterable[Row]]] = {
+    "engine": engine.rows,
+    "forward": forward.rows,
+    "growth": growth.rows,
+}
 
 
 def main(names: list[str]) -> int:

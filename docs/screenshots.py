@@ -1,6 +1,6 @@
 """Pictures of every page of a running site: both themes, desktop and phone.
 
-    python docs/screenshots.py [ADDRESS] [FOLDER] [--latent A/1/3450] [--only latent]
+python docs/screenshots.py [ADDRESS] [FOLDER] [--latent A/1/3450] [--only latent]
 """
 
 import argparse

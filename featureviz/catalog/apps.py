@@ -1,5 +1,7 @@
 """What exists: models, dictionaries, corpora, runs, latents; and who may read it."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class CatalogConfig(AppConfig):
 
     name = "featureviz.catalog"
     label = "catalog"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        import_module("featureviz.checks")

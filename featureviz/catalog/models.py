@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.urls import reverse
@@ -15,8 +17,18 @@ from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import Dashboard
 from featureviz.dashboards.store import read_dashboard
 
+_open = lru_cache(maxsize=16)(StoredCorpus)  # a vocabulary takes milliseconds to read
+# first segments of addresses that no model may take
+RESERVED = ("accounts", "api", "compare", "embed", "runs", "s", "search", "static")
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 is_name = RegexValidator(rf"^{NAME_PATTERN}\Z", "Use letters, digits, dots, dashes, underscores.")
+
+
+def is_model_name(name: str) -> None:
+    """Check a model's name, the first segment of its addresses. Raises: ValidationError."""
+    is_name(name)
+    if name in RESERVED:
+        raise ValidationError("Addresses that begin so are this site's own.")
 
 
 class LanguageModel(models.Model):
@@ -72,7 +84,7 @@ class Corpus(models.Model):
     @property
     def stored(self) -> StoredCorpus:
         """The corpus's arrays."""
-        return StoredCorpus(Path(settings.FEATUREVIZ_STORE) / "corpora" / self.digest)
+        return _open(Path(settings.FEATUREVIZ_STORE) / "corpora" / self.digest)
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -202,12 +214,12 @@ class Latent(models.Model):
     def __str__(self) -> str:
         return f"{self.run.dictionary}/{self.index}"
 
-    @property
-    def log_density(self) -> float | None:
-        """log10 of the density; none for a dead latent."""
-        return math.log10(self.density) if self.density else None
-
     def get_absolute_url(self) -> str:
         """The latent's page."""
         dictionary = self.run.dictionary
         return reverse("latent", args=[dictionary.model.name, dictionary.name, self.index])
+
+    @property
+    def log_density(self) -> float | None:
+        """log10 of the density; none for a dead latent."""
+        return math.log10(self.density) if self.density else None

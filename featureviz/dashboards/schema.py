@@ -50,7 +50,8 @@ class Example(msgspec.Struct, frozen=True, array_like=True):
     positions: tuple[int, ...]  # every active position of the context, ascending
     activations: tuple[float, ...]  # the latent's activation there
     repeated: bool = False  # the same (context, position) stands in an earlier group
-    n_similar: int = 1  # contexts that read alike in this group, this one included
+    n_alike: int = 1  # examples of this group that read like this one, itself included
+    alike: bool = False  # reads like one that stands before it in the group (docs/methods.md)
 
 
 class Interval(Record, frozen=True):

@@ -7,17 +7,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _LONGEST = 4  # bytes of a UTF-8 character
+_VOCABULARY = 1 << 16  # what is worked out once for each token
 
 
-@dataclass(frozen=True, slots=True)
-class Glyph:
+class Glyph(NamedTuple):
     """One or more neighbouring tokens that together decode to text."""
 
     text: str
     first: int  # index of its first token in the sequence
-    count: int  # how many tokens it is made of
+    size: int  # how many tokens it is made of
 
 
 def glyphs(pieces: Sequence[bytes]) -> list[Glyph]:
@@ -29,9 +30,10 @@ def glyphs(pieces: Sequence[bytes]) -> list[Glyph]:
     found: list[Glyph] = []
     at = 0
     while at < len(pieces):
-        glyph = _decodable(pieces, at) or Glyph(readable(pieces[at]), at, 1)
+        alone = _alone(pieces[at])
+        glyph = Glyph(alone, at, 1) if alone is not None else _joined(pieces, at)
         found.append(glyph)
-        at += glyph.count
+        at += glyph.size
     return found
 
 
@@ -94,14 +96,17 @@ def main_script(text: str) -> Script:
 
     A text with kana in it is Japanese, however many Chinese characters stand beside them.
     """
-    counts = Counter(script for script in map(script_of, text) if script)
-    if not counts:
-        return LATIN
-    (most, _), *_ = counts.most_common(1)
-    kana = [script for script in counts if script.lang == "ja"]
-    return kana[0] if most.name == "cjk" and kana else most
+    counts: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        if script := script_of(character):
+            counts[script.name] += count
+    most = counts.most_common(1)[0][0] if counts else "latin"
+    if most == "cjk":
+        most = next((name for name in counts if name in {"hiragana", "katakana"}), most)
+    return _SCRIPTS.get(most, LATIN)
 
 
+@lru_cache(maxsize=_VOCABULARY)
 def visible(text: str) -> str:
     """Text as it is drawn: a newline is ↵, a tab →, and nothing hides or turns its neighbours.
 
@@ -122,7 +127,15 @@ def _picture(match: re.Match[str]) -> str:
     return _PICTURES.get(character, f"‹U+{ord(character):04X}›")
 
 
-def _decodable(pieces: Sequence[bytes], at: int) -> Glyph | None:
+@lru_cache(maxsize=_VOCABULARY)
+def _alone(piece: bytes) -> str | None:
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _joined(pieces: Sequence[bytes], at: int) -> Glyph:
     joined = b""
     for count in range(1, min(_LONGEST, len(pieces) - at) + 1):
         joined += pieces[at + count - 1]
@@ -130,8 +143,8 @@ def _decodable(pieces: Sequence[bytes], at: int) -> Glyph | None:
             return Glyph(joined.decode(), at, count)
         except UnicodeDecodeError as error:
             if error.reason != "unexpected end of data":
-                return None
-    return None
+                break
+    return Glyph(readable(pieces[at]), at, 1)
 
 
 def _hex(error: UnicodeError) -> tuple[str, int]:

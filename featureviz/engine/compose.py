@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import (
@@ -25,6 +27,7 @@ from featureviz.engine.sketches.walk import BlockSketch
 from featureviz.engine.spool import LatentSlices, read_slices
 
 _TOKENS_SHOWN = 20
+_ALIKE_REACH = 8  # tokens to either side
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Composer:
         self, row: _Row, latent: int, decoder_norm: float, logits: LogitWeights | None
     ) -> Dashboard:
         seen: set[tuple[int, int]] = set()
-        moments = row.sketch.moments
+        moments, tokens = row.sketch.moments, self.corpus.tokens
         facts = self.corpus.facts
         return Dashboard(
             index=latent,
@@ -79,9 +82,9 @@ class Composer:
             decoder_norm=float(decoder_norm),
             histogram=row.histogram(),
             logits=logits,
-            top=_marked(row.examples(row.sketch.top, 0), seen),
-            intervals=tuple(row.intervals(seen)),
-            random=_marked(row.examples(row.sketch.random, 0), seen),
+            top=_marked(row.examples(row.sketch.top, 0), seen, tokens),
+            intervals=tuple(row.intervals(seen, tokens)),
+            random=_marked(row.examples(row.sketch.random, 0), seen, tokens),
             fires_on=self._fires_on(row),
         )
 
@@ -121,7 +124,9 @@ class _Row:
             return Histogram(edges=(), counts=())
         return Histogram(edges=tuple(self.edges.tolist()), counts=tuple(self.counts.tolist()))
 
-    def intervals(self, seen: set[tuple[int, int]]) -> Iterator[Interval]:
+    def intervals(
+        self, seen: set[tuple[int, int]], tokens: npt.NDArray[np.int32]
+    ) -> Iterator[Interval]:
         """Strongest first; none for a dead latent."""
         if not self.counts.any():
             return
@@ -135,7 +140,7 @@ class _Row:
                 lower=float(self.edges[bins.start]),
                 upper=float(self.edges[bins.stop]),
                 n_active=int(self.counts[bins].sum()),
-                examples=_marked(strongest, seen),
+                examples=_marked(strongest, seen, tokens),
             )
 
     def examples(self, selection: Selection, group: int) -> list[Example]:
@@ -158,22 +163,29 @@ class _Row:
         )
 
 
-def _marked(examples: list[Example], seen: set[tuple[int, int]]) -> tuple[Example, ...]:
-    """The examples, those whose place was shown in an earlier group marked as repeated."""
+def _marked(
+    examples: list[Example], seen: set[tuple[int, int]], tokens: npt.NDArray[np.int32]
+) -> tuple[Example, ...]:
+    """Mark what was shown in an earlier group, and what reads like an example before it."""
+    windows = [_window(example, tokens) for example in examples]
+    counts, read = Counter(windows), set[bytes]()
     marked = []
-    for example in examples:
-        place = (example.context, example.position)
-        marked.append(_repeated(example) if place in seen else example)
+    for example, window in zip(examples, windows, strict=True):
+        marked.append(
+            replace(
+                example,
+                repeated=(example.context, example.position) in seen,
+                n_alike=counts[window],
+                alike=window in read,
+            )
+        )
+        read.add(window)
     seen.update((example.context, example.position) for example in examples)
     return tuple(marked)
 
 
-def _repeated(example: Example) -> Example:
-    return Example(
-        example.context,
-        example.position,
-        example.activation,
-        example.positions,
-        example.activations,
-        repeated=True,
-    )
+def _window(example: Example, tokens: npt.NDArray[np.int32]) -> bytes:
+    """What two examples must share to read alike: the tokens around the selecting position."""
+    start = max(0, example.position - _ALIKE_REACH)
+    row = tokens[example.context, start : example.position + _ALIKE_REACH + 1]
+    return (example.position - start).to_bytes(2, "little") + row.tobytes()

@@ -74,9 +74,15 @@ def cut(
     return Contexts(tokens, lengths, documents_of, _counted(tokens, lengths, tokenizer))
 
 
-def store_corpus(path: Path, tokenizer: Any, contexts: Contexts, store: Path) -> StoredCorpus:
-    """Write a corpus to its folder in the store, unless it stands there already."""
-    vocabulary = msgspec.msgpack.encode(token_bytes(tokenizer))
+def store_corpus(
+    path: Path, tokenizer: Any, contexts: Contexts, store: Path, d_vocab: int = 0
+) -> StoredCorpus:
+    """Write a corpus to its folder in the store, unless it stands there already.
+
+    The stored vocabulary reaches to `d_vocab`: models often know more ids than their tokenizer.
+    """
+    pieces = token_bytes(tokenizer)
+    vocabulary = msgspec.msgpack.encode(pieces + [b""] * (d_vocab - len(pieces)))
     facts = _facts(path, tokenizer, contexts, vocabulary)
     folder = store / "corpora" / facts.digest
     if (folder / "corpus.json").exists():
@@ -156,9 +162,7 @@ def _facts(path: Path, tokenizer: Any, contexts: Contexts, vocabulary: bytes) ->
     )
 
 
-def _write_corpus(
-    folder: Path, facts: CorpusFacts, contexts: Contexts, vocabulary: bytes
-) -> None:
+def _write_corpus(folder: Path, facts: CorpusFacts, contexts: Contexts, vocabulary: bytes) -> None:
     for name in ("tokens", "lengths", "documents", "counted"):
         np.save(folder / f"{name}.npy", getattr(contexts, name), allow_pickle=False)
     (folder / "vocabulary.msgpack").write_bytes(vocabulary)

@@ -22,6 +22,12 @@ def of_files(paths: Iterable[Path]) -> str:
     return of_bytes("\n".join(lines).encode())
 
 
+def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Names, sizes and times of a folder's files: another stamp, and they are to be read again."""
+    files = [(path.name, path.stat()) for path in folder.iterdir()] if folder.is_dir() else []
+    return tuple(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in files))
+
+
 def of_bytes(*parts: bytes) -> str:
     """sha256 of byte strings, their lengths included."""
     digest = hashlib.sha256()

@@ -16,7 +16,7 @@ from featureviz.dashboards.schema import Dashboard, LogitWeights
 from featureviz.dashboards.store import write_pack
 from featureviz.engine.activations import Actives, active_latents, joined
 from featureviz.engine.compose import Composer
-from featureviz.engine.corpus import cut, read_documents, store_corpus
+from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
 from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.effects import logit_weights
@@ -71,10 +71,15 @@ def prepare(request: Request, store: Path) -> Prepared:
     subject = load_subject(request.model)
     _check_fit(subject, dictionary)
     context_size = _context_size(request, subject, dictionary)
+    if request.max_contexts is not None and request.max_contexts < 1:
+        raise CorpusError(f"--max-contexts {request.max_contexts}: expected 1 or more.")
     contexts = cut(
         read_documents(request.corpus), subject.tokenizer, context_size, request.max_contexts
     )
-    corpus = store_corpus(request.corpus, subject.tokenizer, contexts, store).facts
+    _check_tokens(subject, contexts)
+    corpus = store_corpus(
+        request.corpus, subject.tokenizer, contexts, store, subject.facts.d_vocab
+    ).facts
     return Prepared(
         _plan(request, subject, dictionary, corpus),
         subject.facts,
@@ -212,6 +217,15 @@ def _check_fit(subject: Subject, dictionary: Dictionary) -> None:
         )
 
 
+def _check_tokens(subject: Subject, contexts: Contexts) -> None:
+    largest = int(contexts.tokens.max())
+    if largest >= subject.facts.d_vocab:
+        raise SubjectError(
+            f"{subject.facts.source}: its tokenizer gives token {largest}; the model knows "
+            f"{subject.facts.d_vocab}. Give the tokenizer it was trained with."
+        )
+
+
 def _context_size(request: Request, subject: Subject, dictionary: Dictionary) -> int:
     n_ctx = subject.facts.n_ctx
     wanted = request.context_size
@@ -233,10 +247,18 @@ def _notices(corpus: CorpusFacts) -> tuple[str, ...]:
     )
 
 
+def _found_at(source: str) -> str:
+    """A folder's full path, so that any process finds it; another name as it is."""
+    path = Path(source)
+    return str(path.resolve()) if path.is_dir() else source
+
+
 def _plan(request: Request, subject: Subject, dictionary: Dictionary, corpus: CorpusFacts) -> Plan:
     return Plan(
         sources=Sources(
-            str(request.model), str(Path(request.dictionary).resolve()), str(request.corpus)
+            _found_at(request.model),
+            _found_at(request.dictionary),
+            str(Path(request.corpus).resolve()),
         ),
         model_digest=subject.facts.digest,
         dictionary_digest=dictionary.facts.digest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -88,7 +89,15 @@ class Subject:
                 tokens.to(self.device), return_type=None, fwd_hooks=[(hook, keep)]
             )
         except _Reached:
-            return kept[0].flatten(2)
+            if kept[0].dim() > 2 and kept[0].shape[:2] == tokens.shape:
+                return kept[0].flatten(2)
+            shape = list(kept[0].shape)
+            raise SubjectError(
+                f"{hook} of {self.facts.name} holds {shape}, not one vector a token. Name another "
+                "with --hook."
+            ) from None
+        except ValueError as error:  # TransformerLens computes some hooks on demand only
+            raise SubjectError(f"{self.facts.name}: {hook}: {_first_line(error)}") from error
         raise SubjectError(f"{self.facts.name} never reached {hook}.")
 
     @property
@@ -121,13 +130,18 @@ class Subject:
         return None
 
 
-@lru_cache(maxsize=1)
 def load_subject(source: str, device: str = "cpu") -> Subject:
     """Load a language model from a folder or by its TransformerLens name, without any network.
 
-    Float32, unprocessed weights (no folding, no centring). Raises: SubjectError.
+    Float32, unprocessed weights (no folding, no centring). The one loaded last is kept until its
+    files change. Raises: SubjectError.
     """
     folder = _folder(source)
+    return _load(source, folder, device, digests.stamp(folder))
+
+
+@lru_cache(maxsize=1)
+def _load(source: str, folder: Path, device: str, _stamp: object) -> Subject:
     if not any(folder.glob("*.safetensors")):
         raise SubjectError(
             f"{folder}: no *.safetensors in this folder. Pickled weights are never opened; "
@@ -175,7 +189,11 @@ def _boot(folder: Path, device: str) -> tuple[Any, Any]:
         attn_implementation="eager",
     ).eval()
     bridge = TransformerBridge.boot_transformers(
-        str(folder), hf_model=model, tokenizer=tokenizer, device=device, dtype=torch.float32
+        str(folder),
+        hf_model=model,
+        tokenizer=copy.deepcopy(tokenizer),  # it adds start and padding tokens of its own
+        device=device,
+        dtype=torch.float32,
     )
     return tokenizer, bridge
 
@@ -183,8 +201,9 @@ def _boot(folder: Path, device: str) -> tuple[Any, Any]:
 def _refuse_broken_weights(folder: Path, bridge: Any) -> None:
     for name, weight in bridge.original_model.named_parameters():
         if not bool(torch.isfinite(weight).all()):
+            plain = name.replace("._original_component", "")  # the bridge's wrapping
             raise SubjectError(
-                f"{folder}: {name} holds NaN or infinity; the file is damaged or the training "
+                f"{folder}: {plain} holds NaN or infinity; the file is damaged or the training "
                 "diverged. Save it again from a sound checkpoint."
             )
 

@@ -65,13 +65,17 @@ class _Folder:
         return tensor
 
 
-@lru_cache(maxsize=1)
 def load_dictionary(source: str, hook: str | None = None, name: str | None = None) -> Dictionary:
     """Load a SAELens folder (`cfg.json` and `sae_weights.safetensors`).
 
     `hook` overrides the hook point its configuration names; `name` its name, which is otherwise
-    the folder's. Raises: DictionaryError.
+    the folder's. The one loaded last is kept until its files change. Raises: DictionaryError.
     """
+    return _load(source, hook, name, digests.stamp(Path(source)))
+
+
+@lru_cache(maxsize=1)
+def _load(source: str, hook: str | None, name: str | None, _stamp: object) -> Dictionary:
     folder = _read(Path(source))
     point = hook or folder.hook
     if not point:
@@ -134,6 +138,16 @@ def _refuse_unsupported(config: dict[str, Any], path: Path) -> None:
         raise DictionaryError(
             f"{path}: normalize_activations is {config['normalize_activations']!r}; only 'none' is "
             "read. Fold the scale into the weights (SAELens: fold_activation_norm_scaling_factor)."
+        )
+    context_size = config["metadata"].get("context_size")
+    if context_size is not None and (not isinstance(context_size, int) or context_size < 2):
+        raise DictionaryError(
+            f"{path}: context_size is {context_size!r}; expected 2 or more, or none at all."
+        )
+    nonlinearity = config.get("activation_fn_str") or config.get("activation_fn")
+    if nonlinearity not in (None, "relu", "topk"):
+        raise DictionaryError(
+            f"{path}: the activation function is {nonlinearity!r}; only 'relu' and 'topk' are read."
         )
     if config.get("finetuning_scaling_factor"):
         raise DictionaryError(

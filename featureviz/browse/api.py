@@ -1,0 +1,22 @@
+"""The data behind the pages, as JSON."""
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+from featureviz.catalog.addresses import find_latent
+from featureviz.catalog.record import latent_record
+
+
+@require_safe
+def feature(request: HttpRequest, model: str, dictionary: str, index: str) -> JsonResponse:
+    """One latent's whole record."""
+    latent = find_latent(model, dictionary, int(index))
+    if latent is None:
+        return _json({"error": f"There is no latent at {model}/{dictionary}/{index}."}, 404)
+    return _json(latent_record(latent))
+
+
+def _json(content: object, status: int = 200) -> JsonResponse:
+    return JsonResponse(
+        content, status=status, safe=False, json_dumps_params={"ensure_ascii": False}
+    )

@@ -1,0 +1,160 @@
+"""Everything a latent's page shows, gathered before it is drawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from featureviz.browse.rows import Group, Reader, Row
+from featureviz.browse.switches import Switches
+from featureviz.catalog.models import Latent, Run
+from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.schema import Dashboard, TokenWeight
+from featureviz.dashboards.text import readable
+
+_FIRES_ON_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A token and its logit weight."""
+
+    token: int
+    text: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A token the latent fires on."""
+
+    token: int
+    text: str
+    n_active: int
+    n_tokens: int
+    of_firing: float  # share of the active positions
+    of_token: float  # share of the token's positions
+
+
+@dataclass(frozen=True)
+class LatentPage:
+    """One latent, drawn as an address asks."""
+
+    latent: Latent
+    dashboard: Dashboard
+    switches: Switches
+    place: str  # of the example to show first, `<context>.<position>`; empty: none
+
+    @classmethod
+    def of(cls, latent: Latent, query: Mapping[str, str]) -> "LatentPage":
+        """Read the latent's dashboard. Raises: StoreError when it is damaged or gone."""
+        dashboard = latent.run.dashboard(latent.index)
+        return cls(latent, dashboard, Switches.of(query), query.get("ex", ""))
+
+    @property
+    def run(self) -> Run:
+        """Where its numbers come from."""
+        return self.latent.run
+
+    @cached_property
+    def corpus(self) -> StoredCorpus:
+        """Where its text comes from."""
+        return self.run.corpus.stored
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """Its examples; none when it never fired."""
+        return Reader(self.corpus, self.dashboard).groups() if self.dashboard.n_active else []
+
+    @cached_property
+    def linked(self) -> Row | None:
+        """The example asked for."""
+        return Reader(self.corpus, self.dashboard).linked(self.place) if self.place else None
+
+    @property
+    def linked_rows(self) -> tuple[Row, ...]:
+        """That example as a group of one."""
+        return (self.linked,) if self.linked else ()
+
+    @property
+    def query(self) -> str:
+        """The end of the address of a neighbour that is drawn alike."""
+        return self.switches.query()
+
+    @property
+    def last_index(self) -> int:
+        """The largest index of the dictionary."""
+        return self.run.dictionary.d_sae - 1
+
+    @property
+    def views(self) -> tuple[tuple[str, str], ...]:
+        """How much of a context rows may show, with the words on the switch."""
+        return (("line", "Line"), ("16", "±16"), ("whole", "Whole"))
+
+    @property
+    def axis(self) -> tuple[float, float, float]:
+        """Numbers under the histogram: its first edge, its middle, its last."""
+        edges = self.dashboard.histogram.edges
+        return edges[0], (edges[0] + edges[-1]) / 2, edges[-1]
+
+    @property
+    def tallest(self) -> int:
+        """The largest count of the histogram."""
+        return max(self.dashboard.histogram.counts)
+
+    @property
+    def logit_steps(self) -> str:
+        """What was done to the raw logit weights, in words."""
+        steps = self.dashboard.logits.steps if self.dashboard.logits else ()
+        return ", ".join(steps) or "direct path, raw"
+
+    @property
+    def last_edge(self) -> float:
+        """The upper end of the logit weights' histogram."""
+        return self.dashboard.logits.histogram.edges[-1] if self.dashboard.logits else 0.0
+
+    @property
+    def previous(self) -> int | None:
+        """The index before this one."""
+        return self.latent.index - 1 if self.latent.index else None
+
+    @property
+    def next(self) -> int | None:
+        """The index after this one."""
+        following = self.latent.index + 1
+        return following if following <= self.last_index else None
+
+    @cached_property
+    def promoted(self) -> list[Weight]:
+        """Largest logit weights."""
+        return self._weights(self.dashboard.logits.top if self.dashboard.logits else ())
+
+    @cached_property
+    def suppressed(self) -> list[Weight]:
+        """Smallest logit weights."""
+        return self._weights(self.dashboard.logits.bottom if self.dashboard.logits else ())
+
+    @property
+    def largest_weight(self) -> float:
+        """The longest bar stands for this."""
+        return max((abs(row.value) for row in self.promoted + self.suppressed), default=0.0)
+
+    @cached_property
+    def fires_on(self) -> list[Firing]:
+        """The tokens it fires on, most frequent first."""
+        return [
+            Firing(
+                token=row.token,
+                text=self._text(row.token),
+                n_active=row.n_active,
+                n_tokens=row.n_tokens,
+                of_firing=row.n_active / self.dashboard.n_active,
+                of_token=row.n_active / row.n_tokens,
+            )
+            for row in self.dashboard.fires_on[:_FIRES_ON_SHOWN]
+        ]
+
+    def _weights(self, weights: Sequence[TokenWeight]) -> list[Weight]:
+        return [Weight(row.token, self._text(row.token), row.value) for row in weights[:10]]
+
+    def _text(self, token: int) -> str:
+        return readable(self.corpus.vocabulary[token])

@@ -1,0 +1,96 @@
+"""An example's text as HTML. Text from a corpus is escaped here and nowhere else.
+
+Silent text is plain text; only active marks are elements. A row also carries, for the script that
+reads it out, where its marks end (`data-n`, in UTF-16 units as displayed) and their token ids.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from itertools import pairwise
+
+from featureviz.browse.formats import decimals_for
+from featureviz.browse.rows import Row, is_joined
+
+_VOCABULARY = 1 << 16  # what is worked out once for each token
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Draws one row; `spaces` says whether blanks are drawn as dots."""
+
+    row: Row
+    spaces: bool = False
+
+    def html(self) -> str:
+        """A paragraph in two parts, cut before the peak so that peaks can share a column."""
+        marks, near, peak = self._marks(), self.row.near, self.row.peak
+        before = _far(marks[: near.start]) + "".join(marks[near.start : peak])
+        after = "".join(marks[peak : near.stop]) + _far(marks[near.stop :])
+        return (
+            f"<p{self._reading()}{self._data()}>"
+            f'<span class="a"><span>{before}</span></span><span class="c">{after}</span></p>'
+        )
+
+    def _marks(self) -> list[str]:
+        row = self.row
+        marks = [_escaped(text, self.spaces) for text in row.texts]
+        for mark, lit in row.lit.items():
+            peak = " k" if mark == row.peak else ""
+            joined = " j" if is_joined(row.texts[mark]) else ""
+            number = self._number(lit.activation)
+            marks[mark] = (
+                f'<b class="l{lit.level}{peak}{joined}" data-a="{number}">{marks[mark]}</b>'
+            )
+        return marks
+
+    def _reading(self) -> str:
+        script = self.row.script
+        lang = f' lang="{script.lang}"' if script.lang else ""
+        names = [*"j" * self.row.cuts_a_word, *"o" * self.row.turns]
+        classes = f' class="{" ".join(names)}"' if names else ""
+        return f' dir="{script.direction}"{lang}{classes}'
+
+    def _data(self) -> str:
+        lengths = " ".join(map(_width, self.row.texts))
+        return (
+            f' data-n="{lengths}" data-t="{self._tokens()}" data-o="{self.row.starts[0]}"'
+            f"{self._parts()}"
+        )
+
+    def _tokens(self) -> str:
+        """Ids of the marks' tokens; those of one mark are joined by a plus."""
+        ids, starts = list(map(str, self.row.tokens)), self.row.starts
+        if not self.row.parts:
+            return " ".join(ids)
+        groups = ((start - starts[0], end - starts[0]) for start, end in pairwise(starts))
+        return " ".join("+".join(ids[start:end]) for start, end in groups)
+
+    def _parts(self) -> str:
+        """The tokens of marks made of several, by the mark's number."""
+        if not self.row.parts:
+            return ""
+        parts = {
+            mark: [[part.text, self._number(part.activation)] for part in several]
+            for mark, several in self.row.parts.items()
+        }
+        return f' data-g="{escape(json.dumps(parts, ensure_ascii=False))}"'
+
+    def _number(self, activation: float) -> str:
+        return f"{activation:.{decimals_for(self.row.top)}f}"
+
+
+def _far(marks: list[str]) -> str:
+    return f"<s>{''.join(marks)}</s>" if marks else ""
+
+
+@lru_cache(maxsize=_VOCABULARY)
+def _escaped(text: str, spaces: bool) -> str:
+    shown = text.replace(" ", "·") if spaces else text
+    return escape(shown).replace("↵", "↵<br>")
+
+
+@lru_cache(maxsize=_VOCABULARY)
+def _width(text: str) -> str:
+    return str(len(text.encode("utf-16-le", "surrogatepass")) // 2)

@@ -1,0 +1,79 @@
+"""Tags and filters of every template: numbers, tokens, strips, plots."""
+
+from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from featureviz.browse import formats, plots
+from featureviz.browse.rows import Row
+from featureviz.browse.strips import Strip
+from featureviz.browse.switches import Switches
+from featureviz.dashboards.schema import Dashboard, Histogram
+from featureviz.dashboards.text import main_script, visible
+
+register = template.Library()
+
+for _format in (formats.whole, formats.fixed, formats.signed, formats.percent, formats.one_in,
+                formats.duration, formats.activation, formats.decimals_for):  # fmt: skip
+    register.filter(_format.__name__, _format)
+
+
+@register.filter
+def token(text: str) -> SafeString:
+    """A token on its chip: isolated, in its own language, blanks at its ends shown as ␣."""
+    shown = visible(text)
+    inner = shown.strip(" ")
+    before = len(shown) - len(shown.lstrip(" "))
+    after = len(shown) - before - len(inner) if inner else 0
+    language = main_script(inner).lang
+    lang = f' lang="{language}"' if language else ""
+    text = f"{_blanks(before)}{escape(inner)}{_blanks(after)}"
+    return mark_safe(f'<bdi class="tok"{lang}>{text}</bdi>')  # noqa: S308 - escaped right here
+
+
+@register.simple_tag
+def token_strip(row: Row, switches: Switches) -> SafeString:
+    """One example's text."""
+    return mark_safe(Strip(row, spaces=switches.sp == "on").html())  # noqa: S308 - escapes its text
+
+
+@register.simple_tag
+def activation_histogram(dashboard: Dashboard) -> SafeString:
+    """The histogram of a latent's activations."""
+    return mark_safe(plots.activation_histogram(dashboard))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def logit_histogram(histogram: Histogram) -> SafeString:
+    """The histogram of a latent's logit weights."""
+    return mark_safe(plots.logit_histogram(histogram))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def length_bar(value: float, longest: float, classes: str = "") -> SafeString:
+    """A thin bar for a number beside it."""
+    share = abs(value) / abs(longest) if longest else 0.0
+    return mark_safe(plots.length_bar(share, classes))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def switch_query(switches: Switches, **changes: str) -> str:
+    """The end of an address with some switches changed."""
+    return switches.query(**changes)
+
+
+@register.simple_tag
+def flip_query(switches: Switches, name: str) -> str:
+    """The end of an address with one switch flipped."""
+    return switches.query(**{name: switches.flipped(name)})
+
+
+@register.simple_tag
+def example_query(switches: Switches, row: Row) -> str:
+    """The end of the address that shows one example first."""
+    query = switches.query()
+    return f"{query}{'&' if query else '?'}ex={row.place}"
+
+
+def _blanks(count: int) -> str:
+    return f"<i>{'␣' * count}</i>" if count else ""

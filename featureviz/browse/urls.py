@@ -1,0 +1,53 @@
+"""The pages, as a site map. The first segment is a model's name, or one of ours."""
+
+from django.urls import path, register_converter
+from django.views.generic import RedirectView
+
+from featureviz.browse import api, views
+from featureviz.catalog.models import NAME_PATTERN, RESERVED
+
+
+class NameConverter:
+    """A model's or a dictionary's name."""
+
+    regex = NAME_PATTERN
+
+    def to_python(self, value: str) -> str:
+        """The name as it stands in the address."""
+        return value
+
+    def to_url(self, value: object) -> str:
+        """The name as it stands in the address."""
+        return str(value)
+
+
+class ModelConverter(NameConverter):
+    """A model's name: what we keep for ourselves is not one."""
+
+    regex = rf"(?!(?:{'|'.join(RESERVED)})(?:/|$)){NAME_PATTERN}"
+
+
+class IndexConverter(NameConverter):
+    """A latent's index as written; one so long that no dictionary has it is not one."""
+
+    regex = "[0-9]{1,9}"
+
+
+register_converter(NameConverter, "name")
+register_converter(ModelConverter, "model")
+register_converter(IndexConverter, "index")
+
+urlpatterns = [
+    path("", views.front, name="front"),
+    path("api/feature/<name:model>/<name:dictionary>/<index:index>", api.feature, name="feature"),
+    path("<model:model>/", views.model, name="model"),
+    path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
+    path("<model:model>/<name:dictionary>/random", views.random, name="random"),
+    path("<model:model>/<name:dictionary>/jump", views.jump, name="jump"),
+    path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),
+    path("<model:model>/<name:dictionary>/<index:index>.json", api.feature, name="latent-json"),
+    path(
+        "<model:model>/<name:dictionary>/<index:index>/",
+        RedirectView.as_view(pattern_name="latent", query_string=True),
+    ),
+]

@@ -1,0 +1,155 @@
+"""The pages: who may see it, what it is, how it looks."""
+
+import secrets
+from itertools import groupby
+
+from django.db.models import Count, Max, Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from featureviz.browse.formats import decimals_for
+from featureviz.browse.latent_page import LatentPage
+from featureviz.browse.latents import View, choices, columns
+from featureviz.browse.lost import Lost
+from featureviz.browse.showcase import suggestions
+from featureviz.catalog.addresses import current_run, find_latent, readable_runs
+from featureviz.catalog.models import Latent, Run
+from featureviz.catalog.runs import progress
+
+_UNFINISHED = (Run.State.PLANNED, Run.State.RUNNING, Run.State.FAILED)
+
+
+@require_safe
+def front(request: HttpRequest) -> HttpResponse:
+    """What is here."""
+    unfinished = Run.objects.filter(published_at=None, state__in=_UNFINISHED)
+    context = {
+        "models": _by_model(_counted(readable_runs())),
+        "suggestions": suggestions(),
+        "unfinished": [
+            {"run": run, "progress": progress(run)}
+            for run in unfinished.select_related("dictionary__model")
+        ],
+    }
+    return render(request, "browse/front.html", context)
+
+
+@require_safe
+def model(request: HttpRequest, model: str) -> HttpResponse:
+    """The dictionaries of a model."""
+    runs = [run for run in readable_runs() if run.dictionary.model.name == model]
+    if not runs:
+        raise Http404
+    subject = runs[0].dictionary.model
+    return render(request, "browse/model.html", {"model": subject, "runs": _counted(runs)})
+
+
+@require_safe
+def dictionary(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
+    """A dictionary: its facts, and its latents as a table."""
+    run = _run_or_404(model, dictionary)
+    view = View.of(request.GET)
+    latents = run.latents.aggregate(
+        alive=Count("pk", filter=Q(n_active__gt=0)),
+        dead=Count("pk", filter=Q(n_active=0)),
+        top=Max("max_activation"),
+        densest=Max("density"),
+    )
+    page = view.rows(run)
+    context = {
+        "run": run,
+        "view": view,
+        "page": page,
+        "columns": columns(view),
+        "choices": choices(view, latents["alive"], latents["dead"]),
+        "latents": latents,
+        "dead_share": latents["dead"] / run.dictionary.d_sae,
+        "decimals": decimals_for(latents["top"] or 0),
+        "last_index": run.dictionary.d_sae - 1,
+        "earlier": page.has_previous() and view.query(page=str(page.previous_page_number())),
+        "later": page.has_next() and view.query(page=str(page.next_page_number())),
+    }
+    return render(request, "browse/dictionary.html", context)
+
+
+@require_safe
+def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
+    """A latent."""
+    found = find_latent(model, dictionary, int(index))
+    if found is None:
+        raise Http404
+    if str(found.index) != index:  # 0012
+        return redirect(found, permanent=True)
+    return render(request, "browse/latent.html", {"page": LatentPage.of(found, request.GET)})
+
+
+@never_cache
+@require_safe
+def random(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
+    """Any latent that fires; the way pages are drawn is kept."""
+    run = _run_or_404(model, dictionary)
+    alive = Latent.objects.readable().filter(run=run, n_active__gt=0)
+    count = alive.count()
+    if not count:
+        return redirect(run.dictionary)
+    index = alive.values_list("index", flat=True)[secrets.randbelow(count)]
+    return _to_latent(request, run, index)
+
+
+@require_safe
+def jump(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
+    """Go to what was typed: an index, or an address of this site."""
+    run = _run_or_404(model, dictionary)
+    typed = request.GET.get("to", "").strip().replace("\u202f", "")
+    if typed.isascii() and typed.isdigit():
+        return _to_latent(request, run, int(typed[:9]))
+    if not typed:
+        return redirect(run.dictionary)
+    path = typed.removeprefix(request.build_absolute_uri("/")).split("?")[0].strip("/")
+    parts = path.split("/")
+    if len(parts) == 3 and parts[2].isdecimal() and find_latent(parts[0], parts[1], int(parts[2])):
+        return HttpResponseRedirect(reverse("latent", args=parts))
+    raise Http404
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """A page that says what stands near the address."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"error": f"There is nothing at {request.path}."}, status=404)
+    context = {"lost": Lost.at(request.path), "typed": request.GET.get("to", "")}
+    return render(request, "browse/not_found.html", context, status=404)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """A calm page for a defect; it needs neither the database nor the store."""
+    return render(request, "browse/broken.html", status=500)
+
+
+def _run_or_404(model: str, dictionary: str) -> Run:
+    run = current_run(model, dictionary)
+    if run is None:
+        raise Http404
+    return run
+
+
+def _to_latent(request: HttpRequest, run: Run, index: int) -> HttpResponse:
+    query = request.GET.copy()
+    for name in ("to", "ex"):
+        query.pop(name, None)
+    address = reverse("latent", args=[run.dictionary.model.name, run.dictionary.name, index])
+    return HttpResponseRedirect(f"{address}?{query.urlencode()}" if query else address)
+
+
+def _counted(runs: list[Run]) -> list[dict[str, object]]:
+    """Runs with how many of their latents never fired."""
+    dead = Latent.objects.filter(run__in=runs, n_active=0).values("run").annotate(count=Count("pk"))
+    counts = {row["run"]: row["count"] for row in dead}
+    return [{"run": run, "n_dead": counts.get(run.pk, 0)} for run in runs]
+
+
+def _by_model(rows: list[dict[str, object]]) -> list[tuple[object, list[dict[str, object]]]]:
+    grouped = groupby(rows, key=lambda row: row["run"].dictionary.model)  # type: ignore[attr-defined]
+    return [(model, list(members)) for model, members in grouped]

@@ -1,0 +1,22 @@
+// Every page is complete without these modules; each adds one behaviour.
+import { startCopy } from "./copy.js";
+import { startHistogram } from "./histogram.js";
+import { startKeys } from "./keys.js";
+import { startLadder } from "./ladder.js";
+import { startPointer } from "./pointer.js";
+import { startPoll } from "./poll.js";
+import { startRows } from "./rows.js";
+import { startSwitches } from "./switches.js";
+import { startTheme } from "./theme.js";
+
+startTheme();
+startCopy();
+startKeys();
+startPoll();
+if (document.querySelector(".latent")) {
+  startSwitches();
+  startHistogram();
+  startLadder();
+  startRows();
+  startPointer();
+}

@@ -1,0 +1,51 @@
+// Keys for the whole page. Those of one letter, digit or sign can be switched off (WCAG 2.1.4).
+import { goTo } from "./rows.js";
+import { cycle, flip } from "./switches.js";
+
+const STORED = "featureviz-single-keys";
+
+export function startKeys() {
+  const dialog = document.getElementById("keys");
+  const box = document.getElementById("single-keys");
+  const button = document.querySelector("[data-do=keys]");
+  box.checked = localStorage.getItem(STORED) !== "off";
+  box.addEventListener("change", () => localStorage.setItem(STORED, box.checked ? "on" : "off"));
+  button.hidden = false;
+  button.addEventListener("click", () => dialog.showModal());
+  document.addEventListener("keydown", (event) => {
+    if (!box.checked || event.metaKey || event.ctrlKey || event.altKey || dialog.open) return;
+    if (event.target.matches("input, textarea, select")) return;
+    const act = /^Digit\d$/.test(event.code) ? () => toGroup(event) : ACTS[event.key];
+    if (act && act(dialog) !== false) event.preventDefault();
+  });
+}
+
+const ACTS = {
+  j: () => press("a[rel=next]"),
+  k: () => press("a[rel=prev]"),
+  r: () => press("#random"),
+  v: () => onLatent(() => cycle("view")),
+  n: () => onLatent(() => flip("num")),
+  "/": () => document.getElementById("to")?.focus(),
+  "?": (dialog) => dialog.showModal(),
+};
+
+function press(selector) {
+  document.querySelector(selector)?.click();
+}
+
+function onLatent(act) {
+  return document.querySelector(".ladder") ? act() : false;
+}
+
+// 0: the strongest contexts; 1 to 9: that interval; Shift 0: interval 10
+function toGroup({ code, shiftKey }) {
+  const digit = code.at(-1);
+  if (shiftKey && digit !== "0") return false;
+  const group = document.getElementById(shiftKey ? "i10" : digit === "0" ? "top" : `i${digit}`);
+  if (!group) return false;
+  group.scrollIntoView();
+  const row = group.querySelector(".row");
+  if (row) goTo(row);
+  return true;
+}

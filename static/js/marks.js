@@ -1,0 +1,83 @@
+// A row arrives as text and the lengths of its marks; it is split into elements when it is first read.
+// A mark is what is drawn as one piece: a token, or the tokens that make up one character.
+const byRow = new WeakMap();
+const byElement = new WeakMap();
+
+export function marksOf(row) {
+  if (!byRow.has(row)) byRow.set(row, split(row));
+  return byRow.get(row);
+}
+
+export function markAt(element) {
+  return byElement.get(element?.closest("b, .mark"));
+}
+
+export function peakOf(row) {
+  const marks = marksOf(row);
+  return marks.find((mark) => mark.elements[0]?.classList.contains("k")) ?? marks[0];
+}
+
+function split(row) {
+  const text = row.querySelector("p");
+  const marks = described(row, text.dataset);
+  const walk = { marks, lengths: text.dataset.n.split(" ").map(Number), at: 0, taken: 0 };
+  skipEmpty(walk);
+  for (const node of [...text.childNodes]) visit(node, walk);
+  for (const mark of marks) for (const element of mark.elements) byElement.set(element, mark);
+  return marks;
+}
+
+// What is known of each mark, before its elements are found.
+function described(row, { t, o, g }) {
+  const parts = g ? JSON.parse(g) : {};
+  let position = Number(o);
+  return (t ? t.split(" ") : []).map((tokens, index) => {
+    const ids = tokens.split("+");
+    const mark = { row, index, position, ids, parts: parts[index] ?? [], activation: "0", elements: [] };
+    position += ids.length;
+    return mark;
+  });
+}
+
+function visit(node, walk) {
+  if (node.nodeType === Node.TEXT_NODE) cut(node, walk);
+  else if (node.tagName === "B") whole(node, walk);
+  else for (const child of [...node.childNodes]) visit(child, walk);
+}
+
+function whole(element, walk) {
+  const mark = walk.marks[walk.at];
+  mark.activation = element.dataset.a;
+  mark.elements.push(element);
+  advance(walk);
+}
+
+function cut(text, walk) {
+  let rest = text;
+  while (rest?.data.length && walk.at < walk.marks.length) {
+    const wanted = walk.lengths[walk.at] - walk.taken;
+    const following = rest.data.length > wanted ? rest.splitText(wanted) : null;
+    walk.taken += rest.data.length;
+    walk.marks[walk.at].elements.push(wrap(rest));
+    if (walk.taken >= walk.lengths[walk.at]) advance(walk);
+    rest = following;
+  }
+}
+
+function wrap(text) {
+  const element = document.createElement("span");
+  element.className = "mark";
+  text.replaceWith(element);
+  element.append(text);
+  return element;
+}
+
+function advance(walk) {
+  walk.at += 1;
+  walk.taken = 0;
+  skipEmpty(walk);
+}
+
+function skipEmpty(walk) {
+  while (walk.lengths[walk.at] === 0) walk.at += 1;
+}

@@ -1,0 +1,84 @@
+// The mark being read: outlined, described in a small card, its activation marked on the histogram.
+const card = document.getElementById("tip");
+const main = document.querySelector(".latent");
+const SMALL = matchMedia("(max-width: 860px)");
+let lit = null;
+
+export function litMark() {
+  return lit;
+}
+
+export function light(mark) {
+  if (mark === lit) return;
+  dim();
+  lit = mark;
+  for (const element of mark.elements) element.classList.add("at");
+  card.replaceChildren(...description(mark));
+  card.hidden = false;
+  place();
+  pointOut(Number(mark.activation));
+}
+
+export function dim() {
+  if (!lit) return;
+  for (const element of lit.elements) element.classList.remove("at");
+  lit = null;
+  card.hidden = true;
+  pointOut(0);
+}
+
+export function place() {
+  if (!lit || SMALL.matches) return;
+  const box = lit.elements[0].getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = card;
+  const left = box.left + box.width / 2 - width / 2;
+  const below = box.bottom + 6;
+  card.style.left = `${Math.max(8, Math.min(innerWidth - width - 8, left))}px`;
+  card.style.top = `${below + height > innerHeight ? box.top - height - 6 : below}px`;
+}
+
+export function inWords(mark) {
+  return `${written(mark).trim() || "blank"}: activation ${mark.activation}, position ${mark.position}`;
+}
+
+function description(mark) {
+  const share = Math.round((100 * Number(mark.activation)) / Number(main.dataset.top));
+  const ofTop = Number(mark.activation) ? `${Math.max(1, share)}\u202f% of max` : "silent";
+  const ids = mark.ids.length > 1 ? `${mark.ids.length} tokens` : `id ${mark.ids[0]}`;
+  const where = `position ${mark.position} · context ${mark.row.dataset.context}`;
+  return [
+    line("", chip(written(mark)), node("strong", mark.activation), node("span", ofTop)),
+    line("", node("span", `${ids} · ${where}`)),
+    ...mark.parts.map(([text, activation], index) =>
+      line("part", chip(text), node("span", `id ${mark.ids[index]}`), node("strong", activation))),
+  ];
+}
+
+function written(mark) {
+  return mark.elements.map((element) => element.textContent).join("");
+}
+
+function chip(text) {
+  const element = node("bdi", text.replace(/^ +| +$/g, (blanks) => "␣".repeat(blanks.length)));
+  element.className = "tok";
+  return element;
+}
+
+function node(tag, text) {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  return element;
+}
+
+function line(name, ...children) {
+  const element = node("p", "");
+  if (name) element.className = name;
+  element.append(...children);
+  return element;
+}
+
+function pointOut(activation) {
+  const at = activation > 0 ? Math.min(100, (100 * activation) / Number(main.dataset.top)) : -9;
+  const marker = document.querySelector(".hist .mk");
+  for (const name of ["x1", "x2"]) marker?.setAttribute(name, at);
+}

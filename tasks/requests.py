@@ -1,0 +1,89 @@
+"""A person's request becomes a registered run, or one clear line."""
+
+import platform
+import shutil
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from django.conf import settings
+
+from featureviz import __version__
+from featureviz.catalog import runs
+from featureviz.catalog.models import Corpus, Run
+from featureviz.dashboards.corpora import CorpusFacts
+from featureviz.engine.plan import Plan
+from featureviz.engine.precompute import Prepared, Request, prepare
+
+_PACKAGES = ("torch", "transformer-lens", "numpy")
+
+
+def place(request: Request) -> Run:
+    """Check a request and register its run, or find the one there is.
+
+    Raises: EngineError, CatalogError; nothing is left behind then.
+    """
+    store = Path(settings.FEATUREVIZ_STORE)
+    stored_before = set((store / "corpora").glob("*"))
+    prepared = prepare(_absolute(request), store)
+    try:
+        return _register(prepared, request)
+    except runs.CatalogError:
+        folder = store / "corpora" / prepared.corpus.digest
+        if folder not in stored_before and not _is_known(prepared.corpus):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _register(prepared: Prepared, request: Request) -> Run:
+    plan, model, dictionary = prepared.plan, prepared.model, prepared.dictionary
+    return runs.register(
+        runs.ModelFacts(
+            name=request.model_name or model.name,
+            source=model.source,
+            digest=model.digest,
+            architecture=model.architecture,
+            n_layers=model.n_layers,
+            d_model=model.d_model,
+            d_vocab=model.d_vocab,
+        ),
+        runs.DictionaryFacts(
+            name=request.name or dictionary.name,
+            source=dictionary.source,
+            digest=dictionary.digest,
+            architecture=dictionary.architecture,
+            hook=dictionary.hook,
+            d_in=dictionary.d_in,
+            d_sae=dictionary.d_sae,
+        ),
+        prepared.corpus,
+        _run_facts(plan),
+    )
+
+
+def _run_facts(plan: Plan) -> runs.RunFacts:
+    return runs.RunFacts(
+        key=plan.key,
+        plan=plan.as_json(),
+        shards=tuple(len(plan.shard_contexts(number)) for number in range(plan.n_shards)),
+        blocks=tuple(len(plan.block_latents(number)) for number in range(plan.n_blocks)),
+        provenance={
+            "versions": {"featureviz": __version__} | {name: version(name) for name in _PACKAGES},
+            "machine": platform.platform(),
+        },
+    )
+
+
+def _absolute(request: Request) -> Request:
+    """Paths that mean the same to a worker started elsewhere."""
+    folder = Path(request.model)
+    return replace(
+        request,
+        model=str(folder.resolve()) if folder.is_dir() else request.model,
+        dictionary=str(Path(request.dictionary).resolve()),
+        corpus=Path(request.corpus).resolve(),
+    )
+
+
+def _is_known(corpus: CorpusFacts) -> bool:
+    return Corpus.objects.filter(digest=corpus.digest).exists()

@@ -1,0 +1,49 @@
+"""Bins are half-open, their edges exact."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from featureviz.engine.sketches.histogram import bin_of, edges
+
+positive = st.floats(2.0**-100, 2.0**100, width=32)
+
+
+@settings(deadline=None)
+@given(positive, st.integers(1, 60))
+def test_edges_start_at_zero_ascend_and_end_exactly_at_the_maximum(maximum, n_bins):
+    found = edges(maximum, n_bins)
+    assert found[0] == 0
+    assert found[-1] == maximum
+    assert (np.diff(found) > 0).all()
+
+
+@settings(deadline=None)
+@given(positive, st.integers(1, 60))
+def test_an_edge_is_the_number_nearest_to_its_share_of_the_maximum(maximum, n_bins):
+    exact = [Fraction(maximum) * k / n_bins for k in range(n_bins + 1)]
+    assert edges(maximum, n_bins).tolist() == [float(edge) for edge in exact]
+
+
+@pytest.mark.parametrize(("maximum", "k"), [(29, 25), (35, 45), (57, 25), (70, 45), (10, 5)])
+def test_a_value_exactly_on_an_edge_belongs_to_the_bin_below(maximum, k):
+    value = maximum * k / 50
+    assert bin_of(value, edges(maximum, 50)) == k - 1
+
+
+@settings(deadline=None, max_examples=300)
+@given(positive, st.floats(2.0**-24, 1), st.integers(1, 60))
+def test_a_value_lies_above_the_lower_and_at_most_at_the_upper_edge(maximum, share, n_bins):
+    value = float(np.float32(maximum * share))
+    found = edges(maximum, n_bins)
+    k = bin_of(value, found)
+    assert found[k] < value <= found[k + 1]
+
+
+def test_the_smallest_positive_number_falls_into_the_first_bin_beside_any_maximum():
+    smallest = float(np.float32(1e-45))
+    assert bin_of(smallest, edges(3e38, 50)) == 0
+    assert bin_of(smallest, edges(smallest, 50)) == 49

@@ -1,0 +1,60 @@
+"""`manage.py precompute`: from a model, a dictionary and a text to a published run."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from featureviz.catalog.models import Corpus, LanguageModel, Latent, Run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def arguments(shared_data, store, tmp_path):
+    corpus = tmp_path / "story.txt"
+    corpus.write_text("Once upon a time, there was a little girl named Lily. " * 20)
+    return {
+        "model": str(shared_data / "lm-stories260k"),
+        "dictionary": str(shared_data / "sae-topk-l2"),
+        "corpus": corpus,
+        "context_size": 32,
+    }
+
+
+def test_a_run_is_computed_published_and_its_page_named(arguments):
+    said = StringIO()
+    call_command("precompute", **arguments, max_contexts=4, stdout=said)
+    run = Run.objects.readable().get()
+    assert (str(run.dictionary), run.latents.count()) == ("lm-stories260k/sae-topk-l2", 2048)
+    assert said.getvalue().endswith("Read it at /lm-stories260k/sae-topk-l2/\n")
+    assert "Reading contexts: 0 of 4 contexts" in said.getvalue()
+    said = StringIO()
+    call_command("precompute", **arguments, max_contexts=4, stdout=said)
+    assert said.getvalue().startswith("Nothing to do")
+    listed = StringIO()
+    call_command("runs", stdout=listed)
+    assert listed.getvalue() == f"{run.key[:8]}  done       {run.dictionary} on story.txt\n"
+
+    before = sorted((store := run.folder.parents[1]).rglob("*"))
+    with pytest.raises(CommandError, match=r"already taken .* --name") as refused:
+        call_command("precompute", **arguments, max_contexts=3, hook="blocks.1.hook_resid_post")
+    assert refused.value.returncode == 2
+    assert sorted(store.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"corpus": "nowhere.txt"}, "nowhere.txt: no such file"),
+        ({"dictionary": None}, "--dictionary missing"),
+        ({"hook": "blocks.9.hook_resid_post"}, "no hook point"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line_and_leaves_nothing(arguments, store, change, words):
+    with pytest.raises(CommandError, match=words) as refused:
+        call_command("precompute", **arguments | change)
+    assert refused.value.returncode == 2
+    assert "\n" not in str(refused.value)
+    assert not list(store.rglob("*"))
+    assert [m.objects.count() for m in (LanguageModel, Corpus, Run, Latent)] == [0, 0, 0, 0]
