@@ -83,6 +83,7 @@ class _Writer:
             "position": example.position,
             "repeated": example.repeated,
             "n_alike": example.n_alike,
+            "alike": example.alike,
             "tokens": [self.token(token) for token in ids],
             "token_ids": ids,
             "activations": [active.get(position, 0.0) for position in range(length)],

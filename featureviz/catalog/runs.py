@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -269,7 +270,10 @@ def _check_name(what: str, name: str, option: str) -> None:
 def _jobs(run: Run, work: RunFacts) -> Iterator[Job]:
     for kind, sizes in ((Job.Kind.SHARD, work.shards), (Job.Kind.BLOCK, work.blocks)):
         for number, size in enumerate(sizes):
-            yield Job(run=run, kind=kind, number=number, size=size)
+            job = Job(run=run, kind=kind, number=number, size=size)
+            if _product(job).exists():  # of a database that is gone; same key, same bytes
+                job.state, job.done = Job.State.DONE, size
+            yield job
 
 
 def _is_orphan(run: Run) -> bool:
@@ -293,8 +297,13 @@ def _redo_lost(run: Run) -> bool:
 
 
 def _lost(run: Run, kind: Job.Kind) -> list[Job]:
-    done: QuerySet[Job] = run.jobs.filter(kind=kind, state=Job.State.DONE)
-    return [job for job in done if not (run.folder / _PRODUCTS[kind].format(job.number)).exists()]
+    done: QuerySet[Job] = run.jobs.filter(kind=kind, state=Job.State.DONE).select_related("run")
+    return [job for job in done if not _product(job).exists()]
+
+
+def _product(job: Job) -> Path:
+    """The file a job makes; it appears whole."""
+    return job.run.folder / _PRODUCTS[Job.Kind(job.kind)].format(job.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,13 +114,16 @@ def train_dictionary(
     tokens: Tensor,
     settings: DictionaryTraining,
     report: Callable[[str], None],
+    start: TopK | None = None,
 ) -> TopK:
-    """Train on the model's neurons over contexts [n, 128]."""
+    """Train on the model's neurons over contexts [n, 128], from the start given or a new one."""
     batches = activation_batches(model, tokens, settings)
     first = torch.cat([next(batches) for _ in range(4)])
     # Inputs of mean square 1 make one learning rate fit every model.
     scale = first.square().mean().sqrt()
-    sae = _start(first / scale, settings)
+    sae = _start(first / scale, settings) if start is None else _in_units_of(1 / scale, start)
+    for tensor in sae.tensors.values():
+        tensor.requires_grad_()
     optimizer = torch.optim.Adam(list(sae.tensors.values()), settings.lr, (0.9, 0.999), fused=True)
     silent = torch.zeros(settings.d_sae, dtype=torch.int64)
     missed = 0.0
@@ -145,16 +148,13 @@ def _start(x: Tensor, settings: DictionaryTraining) -> TopK:
     noise = torch.randn(settings.d_sae, NEURONS, generator=order)
     directions = normalize(x[drawn] - x.mean(0) + 0.3 * noise, dim=1)
     # A third: the k latents most like an input then sum to about its length.
-    sae = TopK(
+    return TopK(
         W_enc=directions.T.contiguous() / 3,
         b_enc=torch.zeros(settings.d_sae),
         W_dec=directions,
         b_dec=x.mean(0),
         k=settings.k,
     )
-    for tensor in sae.tensors.values():
-        tensor.requires_grad_()
-    return sae
 
 
 def _step(sae: TopK, optimizer: torch.optim.Optimizer, x: Tensor, silent: Tensor) -> float:

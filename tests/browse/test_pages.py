@@ -188,6 +188,11 @@ def test_a_repeated_example_is_marked(client, run):
     assert 'title="Shown in a group above"' in get(client, "/demo/sae/3")
 
 
+def test_examples_that_read_alike_are_counted(client, run):
+    html = get(client, "/demo/sae/3")
+    assert re.search(r'title="4 examples of this group read alike">\s*×4', html)
+
+
 def test_a_dead_latent_says_so_in_words(client, run):
     html = get(client, "/demo/sae/7")
     assert "Never fired" in html

@@ -54,6 +54,26 @@ def test_registering_a_finished_run_recomputes_nothing(store):
     assert set(run.jobs.values_list("state", flat=True)) == {Job.State.DONE}
 
 
+def test_a_new_database_finds_what_the_store_has_and_only_the_rest_is_computed(store):
+    run = finished(store)
+    (run.folder / "blocks" / "00002.pack").unlink()
+    run.delete()
+    again = finished(store)
+    assert (again.state, again.latents.count()) == (Run.State.DONE, 10)
+    assert dict(again.jobs.filter(kind="block").values_list("number", "attempts")) == {
+        0: 0,
+        1: 0,
+        2: 1,
+    }
+
+
+def test_a_new_database_publishes_a_run_the_store_has_whole(store):
+    finished(store).delete()
+    again = finished(store)
+    assert (again.state, again.latents.count()) == (Run.State.DONE, 10)
+    assert set(again.jobs.values_list("attempts", flat=True)) == {0}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -112,11 +132,18 @@ def test_latents_carry_the_statistics_of_their_dashboards(store):
 
 def test_publishing_twice_changes_nothing(store):
     run = finished(store)
-    latents = list(run.latents.values_list())
+    latents, published_at = list(run.latents.values_list()), run.published_at
     assert runs.publish(run)
     run.refresh_from_db()
-    assert list(run.latents.values_list()) == latents
-    assert Run.objects.get().published_at == run.published_at
+    assert (list(run.latents.values_list()), run.published_at) == (latents, published_at)
+
+
+def test_a_cancelled_run_is_not_published_by_a_worker_that_was_late(store):
+    run = toy.register(store)
+    jobs.work(toy.open_bench, run)
+    Run.objects.update(state=Run.State.CANCELLED, published_at=None)
+    assert not runs.publish(run)
+    assert not Run.objects.readable().exists()
 
 
 def test_a_second_run_of_a_dictionary_stands_beside_the_first(store):

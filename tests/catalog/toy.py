@@ -13,6 +13,7 @@ from time import sleep
 import msgspec
 
 from featureviz.catalog import runs
+from featureviz.catalog.models import Run
 from featureviz.dashboards.corpora import CorpusFacts
 from featureviz.dashboards.schema import Dashboard, Histogram, LogitWeights, TokenCount, TokenWeight
 from featureviz.dashboards.store import write_atomically, write_pack
@@ -48,7 +49,7 @@ def register(store: Path, *, model=MODEL, dictionary=DICTIONARY, work=WORK, **pl
 class ToyBench:
     """Where the jobs of a toy run are done."""
 
-    run: object
+    run: Run
 
     def shard(self, number, report):
         for done in range(WORK.shards[number]):

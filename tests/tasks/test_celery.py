@@ -1,6 +1,7 @@
 """Messages: sent after the commit, as whole files, and never a reason to fail."""
 
 import pytest
+from celery import Celery
 from django.db import transaction
 from kombu import Connection
 
@@ -41,7 +42,7 @@ def test_work_is_sent_only_once_the_transaction_is_committed(
 def test_a_redis_that_is_away_fails_nobody(
     db, monkeypatch, caplog, django_capture_on_commit_callbacks, tmp_path
 ):
-    away = celery.Celery("away")
+    away = Celery("away")
     away.conf.update(celery.broker("redis://127.0.0.1:1/0", tmp_path))
     monkeypatch.setattr(celery, "app", away)
     with django_capture_on_commit_callbacks(execute=True):

@@ -13,7 +13,7 @@ from time import monotonic, sleep
 
 from tests.environment import ROOT, settings_variables
 
-PATIENCE = 60.0  # seconds until a test gives up waiting
+PATIENCE = 120.0  # seconds until a test gives up waiting
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def test_processes_claiming_at_once_never_claim_the_same_job(on_folder):
     on_folder.python(
         "from dataclasses import replace\n"
         "toy.register(settings.FEATUREVIZ_STORE,"
-        " work=replace(toy.WORK, shards=(1,) * 100))"
+        " work=replace(toy.WORK, shards=(1,) * 40))"
     )
     go = on_folder.data / "go"
     code = (
@@ -139,7 +139,7 @@ def test_processes_claiming_at_once_never_claim_the_same_job(on_folder):
     ).read_text()
     assert on_folder.rows(
         "select state, attempts, count(*) from catalog_job where kind = 'shard' group by 1, 2"
-    ) == [("running", 1, 100)]
+    ) == [("running", 1, 40)]
     holders = {
         row[0] for row in on_folder.rows("select worker from catalog_job where worker != ''")
     }
