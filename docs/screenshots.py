@@ -34,7 +34,7 @@ def read_options() -> argparse.Namespace:
     """What was asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("address", nargs="?", default="http://127.0.0.1:8000/")
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/pictures"))
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/images"))
     parser.add_argument("--latent", help="its address; else one the site suggests, else any")
     parser.add_argument("--only", help="just the pages whose name begins so")
     return parser.parse_args()

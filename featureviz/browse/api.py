@@ -5,6 +5,7 @@ from django.views.decorators.http import require_safe
 
 from featureviz.catalog.addresses import find_latent
 from featureviz.catalog.record import latent_record
+from featureviz.dashboards.store import StoreError
 
 
 @require_safe
@@ -13,7 +14,11 @@ def feature(request: HttpRequest, model: str, dictionary: str, index: str) -> Js
     latent = find_latent(model, dictionary, int(index))
     if latent is None:
         return _json({"error": f"There is no latent at {model}/{dictionary}/{index}."}, 404)
-    return _json(latent_record(latent))
+    try:
+        return _json(latent_record(latent))
+    except StoreError:
+        again = f"python manage.py precompute --resume {latent.run.key[:8]}"
+        return _json({"error": f"The run's files are gone from the store; `{again}`."}, 503)
 
 
 def _json(content: object, status: int = 200) -> JsonResponse:

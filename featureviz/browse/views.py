@@ -18,6 +18,7 @@ from featureviz.browse.showcase import suggestions
 from featureviz.catalog.addresses import current_run, find_latent, readable_runs
 from featureviz.catalog.models import Latent, Run
 from featureviz.catalog.runs import progress
+from featureviz.dashboards.store import StoreError
 
 _UNFINISHED = (Run.State.PLANNED, Run.State.RUNNING, Run.State.FAILED)
 
@@ -83,7 +84,11 @@ def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> Htt
         raise Http404
     if str(found.index) != index:  # 0012
         return redirect(found, permanent=True)
-    return render(request, "browse/latent.html", {"page": LatentPage.of(found, request.GET)})
+    try:
+        page = LatentPage.of(found, request.GET)
+    except StoreError:
+        return render(request, "browse/broken.html", {"run": found.run}, status=503)
+    return render(request, "browse/latent.html", {"page": page})
 
 
 @never_cache

@@ -275,8 +275,8 @@ def test_a_model_whose_name_only_begins_like_one_of_ours_is_shown(client, store)
 
 def test_a_defect_has_a_calm_page(client, run):
     client.raise_request_exception = False
-    for pack in (run.folder / "blocks").iterdir():
-        pack.unlink()
+    for array in run.corpus.stored.folder.glob("*.npy"):
+        array.unlink()
     html = get(client, "/demo/sae/3", 500)
     assert "This page failed" in html
     assert "Traceback" not in html
@@ -285,3 +285,10 @@ def test_a_defect_has_a_calm_page(client, run):
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_are_only_read(client, run, path):
     assert client.post(path).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/demo/sae/3", "/api/feature/demo/sae/3"])
+def test_a_run_whose_files_are_gone_says_how_to_mend_it(client, run, path):
+    for pack in run.folder.glob("blocks/*.pack"):
+        pack.unlink()
+    assert f"precompute --resume {run.key[:8]}" in get(client, path, 503)

@@ -1,0 +1,23 @@
+"""Files that may be cached for ever."""
+
+import re
+
+from django.core.management import call_command
+
+from featureviz.browse.static_files import StaticFiles
+
+
+def test_a_module_imports_its_neighbours_by_names_that_change_with_their_content(
+    tmp_path, settings
+):
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": f"{StaticFiles.__module__}.{StaticFiles.__qualname__}"},
+    }
+    call_command("collectstatic", interactive=False, verbosity=0)
+    (module,) = tmp_path.glob("js/app.????????????.js")
+    imported = re.findall(r'from "\./([^"]+)"', module.read_text(encoding="utf-8"))
+    assert imported
+    assert all(re.fullmatch(r"[a-z_-]+\.[0-9a-f]{12}\.js", name) for name in imported), imported
+    assert all((tmp_path / "js" / name).exists() for name in imported)
