@@ -143,7 +143,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m featureviz.demo.build", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of model A; B's is one more")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder of the weights")
-    parser.add_argument("--work", type=Path, help="checkpoints and timings; default OUT/../work")
+    parser.add_argument(
+        "--work", type=Path, default=Path("var/demo-build"), help="checkpoints and timings"
+    )
     parser.add_argument("--stage", action="append", choices=STAGES, help="only this, even if done")
     return parser.parse_args(arguments)
 
@@ -151,7 +153,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> None:
     """Run the stages named, or all that are not done."""
     options = parse(arguments)
-    build = Build(options.out, options.work or options.out.parent / "work", options.seed)
+    build = Build(options.out, options.work, options.seed)
     for folder in (build.out, build.work):
         folder.mkdir(parents=True, exist_ok=True)
     for stage in options.stage or ():

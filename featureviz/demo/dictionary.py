@@ -114,16 +114,13 @@ def train_dictionary(
     tokens: Tensor,
     settings: DictionaryTraining,
     report: Callable[[str], None],
-    start: TopK | None = None,
 ) -> TopK:
-    """Train on the model's neurons over contexts [n, 128], from the start given or a new one."""
+    """Train on the model's neurons over contexts [n, 128]."""
     batches = activation_batches(model, tokens, settings)
     first = torch.cat([next(batches) for _ in range(4)])
     # Inputs of mean square 1 make one learning rate fit every model.
     scale = first.square().mean().sqrt()
-    sae = _start(first / scale, settings) if start is None else _in_units_of(1 / scale, start)
-    for tensor in sae.tensors.values():
-        tensor.requires_grad_()
+    sae = _start(first / scale, settings)
     optimizer = torch.optim.Adam(list(sae.tensors.values()), settings.lr, (0.9, 0.999), fused=True)
     silent = torch.zeros(settings.d_sae, dtype=torch.int64)
     missed = 0.0
@@ -148,13 +145,16 @@ def _start(x: Tensor, settings: DictionaryTraining) -> TopK:
     noise = torch.randn(settings.d_sae, NEURONS, generator=order)
     directions = normalize(x[drawn] - x.mean(0) + 0.3 * noise, dim=1)
     # A third: the k latents most like an input then sum to about its length.
-    return TopK(
+    sae = TopK(
         W_enc=directions.T.contiguous() / 3,
         b_enc=torch.zeros(settings.d_sae),
         W_dec=directions,
         b_dec=x.mean(0),
         k=settings.k,
     )
+    for tensor in sae.tensors.values():
+        tensor.requires_grad_()
+    return sae
 
 
 def _step(sae: TopK, optimizer: torch.optim.Optimizer, x: Tensor, silent: Tensor) -> float:
@@ -240,8 +240,9 @@ def save_dictionary(sae: TopK, folder: Path, model_name: str) -> None:
         "architecture": "topk", "d_in": d_in, "d_sae": d_sae, "k": sae.k, "dtype": "float16",
         "device": "cpu", "apply_b_dec_to_input": True, "normalize_activations": "none",
         "reshape_activations": "none", "rescale_acts_by_decoder_norm": False,
-        "metadata": {"model_name": model_name, "hook_name": HOOK, "context_size": 128,
-                     "prepend_bos": True},
+        # SAELens takes a file that names no version for one of its older layouts.
+        "metadata": {"sae_lens_version": "6.54.12", "model_name": model_name, "hook_name": HOOK,
+                     "context_size": 128, "prepend_bos": True},
     }  # fmt: skip
     halves = {name: tensor.detach().half().contiguous() for name, tensor in sae.tensors.items()}
     save_file(halves, folder / "sae_weights.safetensors")

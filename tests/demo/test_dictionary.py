@@ -1,7 +1,5 @@
 """The demo's TopK dictionaries: their formula, gradients by hand, and SAELens's folder."""
 
-import json
-
 import pytest
 import torch
 
@@ -89,4 +87,4 @@ def test_saved_folder_opens_in_saelens_and_encodes_alike(tmp_path):
     theirs = sae_lens.SAE.load_from_disk(tmp_path, dtype="float32")
     assert torch.allclose(ours.encode(x), theirs.encode(x), atol=1e-5)
     assert torch.allclose(ours.decode(ours.encode(x)), theirs(x), atol=1e-5)
-    assert json.loads((tmp_path / "cfg.json").read_text())["metadata"]["hook_name"]
+    assert theirs.cfg.metadata.hook_name == dictionaries.HOOK
