@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import engine, forward, growth
+from bench import ablation, engine, forward, growth
 from bench.rows import Row, table_line, write
 
 _SUITES: dict[str, Callable[[], Iterable[Row]]] = {
     "engine": engine.rows,
     "forward": forward.rows,
     "growth": growth.rows,
+    "ablation": ablation.rows,
 }
 
 

@@ -17,7 +17,7 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Size:
-    """A model and a dictionary on the residual stream before its last layer."""
+    """A model and a dictionary, on the residual stream before its last layer by default."""
 
     n_layers: int = 2
     d_model: int = 256
@@ -27,11 +27,17 @@ class Size:
     architecture: str = "standard"
     n_contexts: int = 1024
     n_ctx: int = 128
+    place: str | None = None  # another hook point
 
     @property
     def hook(self) -> str:
         """The hook point the dictionary reads."""
-        return f"blocks.{self.n_layers - 1}.hook_resid_pre"
+        return self.place or f"blocks.{self.n_layers - 1}.hook_resid_pre"
+
+    @property
+    def d_in(self) -> int:
+        """What flows through it."""
+        return self.d_model * (4 if self.hook.endswith("mlp.hook_post") else 1)
 
 
 def write_model(folder: Path, size: Size) -> None:
@@ -68,7 +74,7 @@ def write_dictionary(folder: Path, size: Size, sample: torch.Tensor) -> None:
     The bias of each latent is the quantile of its own pre-activations that its rate asks for.
     """
     torch.manual_seed(_SEED)
-    directions = torch.nn.functional.normalize(torch.randn(size.d_sae, size.d_model), dim=1)
+    directions = torch.nn.functional.normalize(torch.randn(size.d_sae, size.d_in), dim=1)
     tensors = {
         "W_enc": directions.T.contiguous(),
         "b_enc": torch.zeros(size.d_sae),
@@ -81,7 +87,7 @@ def write_dictionary(folder: Path, size: Size, sample: torch.Tensor) -> None:
     save_file(tensors, folder / "sae_weights.safetensors")
     config = {
         "architecture": size.architecture,
-        "d_in": size.d_model,
+        "d_in": size.d_in,
         "d_sae": size.d_sae,
         "metadata": {"hook_name": size.hook, "context_size": size.n_ctx},
     }

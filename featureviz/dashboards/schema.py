@@ -2,7 +2,7 @@
 
 import msgspec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +41,20 @@ class TokenCount(Record, frozen=True):
     total: float  # summed activation on this token
 
 
+class TokenEffect(msgspec.Struct, frozen=True, array_like=True):
+    """What a prediction loses when the latent is taken out of the whole context, in nats.
+
+    An effect is log p(token) without ablation minus with it: > 0 where the latent helped.
+    """
+
+    position: int  # of the token predicted, counted in the context; never 0
+    total: float  # the rest of the model run again
+    direct: float | None  # only the final residual stream changed; None: no linear write
+    kl: float  # KL(clean || ablated) of the prediction, for the total effect
+    risen: tuple[TokenWeight, ...] = ()  # p ablated - p clean, largest first, three at most
+    fallen: tuple[TokenWeight, ...] = ()  # the same difference, smallest first, three at most
+
+
 class Example(msgspec.Struct, frozen=True, array_like=True):
     """A place in the corpus where a latent was looked at; the text stays in the corpus."""
 
@@ -52,6 +66,7 @@ class Example(msgspec.Struct, frozen=True, array_like=True):
     repeated: bool = False  # the same (context, position) stands in an earlier group
     n_alike: int = 1  # examples of this group that read like this one, itself included
     alike: bool = False  # reads like one that stands before it in the group (docs/methods.md)
+    effects: tuple[TokenEffect, ...] | None = None  # ascending; None: not computed
 
 
 class Interval(Record, frozen=True):
@@ -81,6 +96,7 @@ class Dashboard(Record, frozen=True):
     intervals: tuple[Interval, ...]  # strongest first; empty when dead
     random: tuple[Example, ...]  # uniform over active positions, distinct contexts
     fires_on: tuple[TokenCount, ...]  # most frequent first
+    effect_threshold: float | None = None  # nats; smaller effects are left out of the examples
 
     @property
     def density(self) -> float:

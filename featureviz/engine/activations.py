@@ -13,6 +13,7 @@ from torch import Tensor
 from featureviz.engine.compiled import compiled
 from featureviz.engine.dictionaries.base import Codes, Dictionary, SparseCodes
 from featureviz.engine.subject import Subject
+from featureviz.engine.threads import in_parts
 
 _STRIDE = 16  # entries looked at together; one comparison dismisses nearly all of them
 _DENSE_ENTRIES = 1 << 24  # of the activation matrix in memory: 64 MiB of float32
@@ -99,6 +100,11 @@ def _nonzeros_on_device(values: Tensor, places: npt.NDArray[np.uint32]) -> Activ
 
 
 def _nonzeros_dense(values: npt.NDArray[np.float32], places: npt.NDArray[np.uint32]) -> Actives:
+    parts = in_parts(len(places), lambda rows: _nonzeros_of_rows(values[rows], places[rows]))
+    return joined(parts)
+
+
+def _nonzeros_of_rows(values: npt.NDArray[np.float32], places: npt.NDArray[np.uint32]) -> Actives:
     parts: list[Actives] = []
     done = 0
     room = max(len(places) * 64, values.shape[1])
@@ -117,21 +123,38 @@ def _walk(
 ) -> tuple[int, int]:
     """Collect entries > 0 row by row until a whole row might not fit; (next row, collected)."""
     d_sae = values.shape[1]
+    whole = d_sae // _STRIDE * _STRIDE
+    columns = (out.places, out.latents, out.values)
     n = 0
     for row in range(first, len(places)):
         if n + d_sae > len(out.places):
             return row, n
-        line = values[row]
-        for start in range(0, d_sae, _STRIDE):
-            end = min(start + _STRIDE, d_sae)
-            hits = 0
-            for column in range(start, end):
-                hits += line[column] > 0
-            if hits:
-                for column in range(start, end):
-                    if line[column] > 0:
-                        out.places[n] = places[row]
-                        out.latents[n] = column
-                        out.values[n] = line[column]
-                        n += 1
+        line, place = values[row], places[row]
+        for start in range(0, whole, _STRIDE):
+            any_active = np.int32(0)
+            for step in range(_STRIDE):  # of constant length: one vector comparison
+                any_active |= np.int32(line[start + step] > 0)
+            if any_active:
+                n = _collect(line, start, start + _STRIDE, place, *columns, n)
+        n = _collect(line, whole, d_sae, place, *columns, n)
     return len(places), n
+
+
+@compiled
+def _collect(  # noqa: PLR0913, PLR0917 - compiled loops take array by array
+    line: npt.NDArray[np.float32],
+    start: int,
+    end: int,
+    place: int,
+    places: npt.NDArray[np.uint32],
+    latents: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float32],
+    n: int,
+) -> int:
+    """Write every entry, and step on after those > 0: no branch to mispredict."""
+    for column in range(start, end):
+        places[n] = place
+        latents[n] = column
+        values[n] = line[column]
+        n += int(line[column] > 0)
+    return n

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from featureviz import __version__
@@ -13,6 +15,8 @@ _SHARD_POSITIONS = 1 << 16
 _BATCH_POSITIONS = 1 << 12
 _BLOCK_LATENTS = 256
 _BLOCK_COUNTS = 1 << 24  # (latent, token) counts held at once, 16 bytes each
+
+Ablate = Literal["none", "top", "all"]  # groups of examples whose ablation effects are stored
 
 SIZES = Sizes(n_bins=50, n_intervals=10, n_top=20, n_per_interval=5, n_random=10)
 
@@ -42,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True):
     shard_size: int  # contexts in a shard
     block_size: int  # latents in a block
     sizes: Sizes = SIZES
+    ablate: Ablate = "none"
     version: str = f"{__version__}/{SCHEMA_VERSION}"
 
     @property

@@ -14,6 +14,7 @@ import torch
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
 from featureviz.dashboards.schema import Dashboard, LogitWeights
 from featureviz.dashboards.store import write_pack
+from featureviz.engine.ablation import Ablator, ablator
 from featureviz.engine.activations import Actives, active_latents, joined
 from featureviz.engine.compose import Composer
 from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
@@ -21,11 +22,12 @@ from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.effects import logit_weights
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
-from featureviz.engine.plan import Plan, Sources, batch_size, block_size, shard_size
+from featureviz.engine.plan import Ablate, Plan, Sources, batch_size, block_size, shard_size
 from featureviz.engine.sketches.histogram import edges
 from featureviz.engine.sketches.walk import BlockSketch, Stretch, empty_sketch, walk
 from featureviz.engine.spool import by_latent, read_maxima, read_slices, write_shard
 from featureviz.engine.subject import Subject, SubjectFacts, load_subject
+from featureviz.engine.token_effects import Workplace, with_effects
 
 Report = Callable[[int], None]  # how many contexts, or latents, are done
 
@@ -49,6 +51,7 @@ class Request:
     seed: int = 0
     model_name: str | None = None  # else the folder's or TransformerLens's
     name: str | None = None  # of the dictionary; else its folder's
+    ablate: Ablate = "none"  # groups of examples that get ablation effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,10 @@ class Bench:
         shards = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
         return Composer(self.corpus, shards, self.plan.shard_size, self.plan.d_vocab)
 
+    @cached_property
+    def _ablator(self) -> Ablator:
+        return ablator(self.subject, self.dictionary, self.plan.context_size)
+
     def sketch(self, latents: range) -> BlockSketch:
         """Everything gathered of a block of latents; needs all shards."""
         paths = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
@@ -187,7 +194,11 @@ class Bench:
             logits: list[LogitWeights | None] = [None] * len(latents)
         else:
             logits = list(logit_weights(writes(directions), self.subject.W_U))
-        return self._composer.dashboards(latents, sketch, norms, logits)
+        dashboards = self._composer.dashboards(latents, sketch, norms, logits)
+        if self.plan.ablate == "none":
+            return dashboards
+        place = Workplace(self._ablator, self.subject, self.dictionary, self.corpus)
+        return with_effects(dashboards, place, self.plan.ablate)
 
 
 def shard_path(run: Path, number: int) -> Path:
@@ -272,4 +283,5 @@ def _plan(request: Request, subject: Subject, dictionary: Dictionary, corpus: Co
         batch_size=batch_size(corpus.context_size),
         shard_size=shard_size(corpus.context_size),
         block_size=block_size(subject.facts.d_vocab),
+        ablate=request.ablate,
     )

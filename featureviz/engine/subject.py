@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
+from transformers.activations import NewGELUActivation
 
 from featureviz.engine import digests
 from featureviz.engine.errors import SubjectError
@@ -49,6 +51,17 @@ class SubjectFacts:
     n_ctx: int
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where the plain transformer keeps its parts."""
+
+    blocks: str  # path of the list of layers
+    final_norm: str  # path
+    head: str  # path
+    mid_norm: str | None  # name, within a layer, of the norm that reads the middle of its residual
+    mlp: str  # name, within a layer
+
+
 @dataclass(frozen=True)
 class Subject:
     """A loaded language model; runs contexts to a hook point and knows what a direction writes."""
@@ -57,6 +70,7 @@ class Subject:
     tokenizer: Any  # transformers' fast tokenizer
     bridge: Any  # TransformerBridge
     device: torch.device
+    plain: Any  # the transformer without hooks; its weights are the bridge's own
 
     def check_hook(self, hook: str) -> None:
         """Refuse a hook point the model does not have. Raises: SubjectError."""
@@ -99,6 +113,57 @@ class Subject:
         except ValueError as error:  # TransformerLens computes some hooks on demand only
             raise SubjectError(f"{self.facts.name}: {hook}: {_first_line(error)}") from error
         raise SubjectError(f"{self.facts.name} never reached {hook}.")
+
+    @torch.inference_mode()
+    def logits(
+        self,
+        tokens: Int[Tensor, "batch n_ctx"],
+        hook: str,
+        change: Callable[[Tensor], Tensor],
+    ) -> Float[Tensor, "batch n_ctx d_vocab"]:
+        """Logits when `change` is put through at `hook`: the whole model, any architecture."""
+
+        def put(value: Tensor, hook: object = None) -> Tensor:
+            return change(value)
+
+        return self.bridge.run_with_hooks(
+            tokens.to(self.device), return_type="logits", fwd_hooks=[(hook, put)]
+        )
+
+    @torch.inference_mode()
+    def seen(
+        self,
+        tokens: Int[Tensor, "batch n_ctx"],
+        hook: str,
+        change: Callable[[Tensor], Tensor],
+        out: str,
+    ) -> Tensor:
+        """What flows through hook point `out` when `change` is put through at `hook`."""
+        kept: list[Tensor] = []
+
+        def put(value: Tensor, hook: object = None) -> Tensor:
+            return change(value)
+
+        def keep(value: Tensor, hook: object = None) -> None:
+            kept.append(value.clone())
+
+        self.bridge.run_with_hooks(
+            tokens.to(self.device), return_type=None, fwd_hooks=[(hook, put), (out, keep)]
+        )
+        return kept[0]
+
+    @property
+    def parts(self) -> Parts:
+        """Where `plain` keeps its layers, norms and head."""
+        mapping = self.bridge.adapter.component_mapping
+        within = mapping["blocks"].submodules
+        return Parts(
+            blocks=mapping["blocks"].name,
+            final_norm=mapping["ln_final"].name,
+            head=mapping["unembed"].name,
+            mid_norm=within["ln2"].name if "ln2" in within else None,
+            mlp=within["mlp"].name,
+        )
 
     @property
     def W_U(self) -> Float[Tensor, "d_model d_vocab"]:
@@ -148,11 +213,11 @@ def _load(source: str, folder: Path, device: str, _stamp: object) -> Subject:
             "save the model with save_pretrained(..., safe_serialization=True)."
         )
     try:
-        tokenizer, bridge = _boot(folder, device)
+        tokenizer, bridge, plain = _boot(folder, device)
     except Exception as error:  # any library below may raise anything on a foreign folder
         raise SubjectError(f"{folder}: cannot load this model: {_first_line(error)}") from error
     _refuse_broken_weights(folder, bridge)
-    return Subject(_facts(source, folder, bridge), tokenizer, bridge, torch.device(device))
+    return Subject(_facts(source, folder, bridge), tokenizer, bridge, torch.device(device), plain)
 
 
 def model_name(source: str) -> str:
@@ -177,7 +242,7 @@ def _folder(source: str) -> Path:
         ) from error
 
 
-def _boot(folder: Path, device: str) -> tuple[Any, Any]:
+def _boot(folder: Path, device: str) -> tuple[Any, Any, Any]:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -188,6 +253,7 @@ def _boot(folder: Path, device: str) -> tuple[Any, Any]:
         dtype=torch.float32,
         attn_implementation="eager",
     ).eval()
+    plain = _twin(model)
     bridge = TransformerBridge.boot_transformers(
         str(folder),
         hf_model=model,
@@ -195,7 +261,20 @@ def _boot(folder: Path, device: str) -> tuple[Any, Any]:
         device=device,
         dtype=torch.float32,
     )
-    return tokenizer, bridge
+    return tokenizer, bridge, plain.to(device)
+
+
+def _twin(model: Any) -> Any:
+    """The same transformer over the same weights, with fused attention where it has it."""
+    weights = {id(weight): weight for weight in model.parameters()}
+    twin = copy.deepcopy(model, weights)
+    with suppress(ValueError, ImportError):  # it has eager attention only
+        twin.set_attn_implementation("sdpa")
+    for module in twin.modules():
+        for name, part in module.named_children():
+            if isinstance(part, NewGELUActivation):  # the same function in five passes
+                setattr(module, name, torch.nn.GELU(approximate="tanh"))
+    return twin
 
 
 def _refuse_broken_weights(folder: Path, bridge: Any) -> None:

@@ -51,7 +51,7 @@ def test_a_stopped_training_ends_as_one_that_was_not(tokens, tmp_path):
     expected = train_model(tokens, whole, tmp_path / "whole.pt", print)
     stopped = tmp_path / "stopped.pt"
     with pytest.raises(IndexError):
-        train_model(_Failing(tokens, after=3), whole, stopped, print)
+        train_model(_Failing(tokens, after=3), whole, stopped, print)  # type: ignore[arg-type]
     assert stopped.exists()
     resumed = train_model(tokens, whole, stopped, print)
     for own, other in zip(expected.parameters(), resumed.parameters(), strict=True):

@@ -283,6 +283,7 @@ def test_the_key_depends_on_everything_but_where_inputs_were_found(request_of, t
         "block_size": 8,
         "sizes": (1, 1, 1, 1, 1),
         "version": "0",
+        "ablate": "top",
     }
     assert set(changes) == set(plan.as_json()) - {"sources"}
     keys = {smaller(plan, **{name: value}).key for name, value in changes.items()}

@@ -18,6 +18,7 @@ from featureviz.engine.sketches.selection import (
     priority,
 )
 from featureviz.engine.sketches.token_counts import COUNT, TOTAL, empty_token_counts
+from featureviz.engine.threads import in_parts
 
 _INTERVAL_SALT, _RANDOM_SALT = 1, 2  # two samples, drawn independently
 
@@ -72,9 +73,37 @@ class Stretch(NamedTuple):
     seed: int
 
 
-@compiled
 def walk(sketch: BlockSketch, stretch: Stretch) -> None:
     """Add one shard to the sketch, context by context; shards come in their order."""
+
+    def part(latents: slice) -> None:
+        starts = stretch.starts[latents.start : latents.stop + 1]
+        first = stretch.first_latent + latents.start
+        _walk(_of(sketch, latents), stretch._replace(starts=starts, first_latent=first))
+
+    in_parts(len(sketch.edges), part)
+
+
+def _of(sketch: BlockSketch, latents: slice) -> BlockSketch:
+    """Some of the latents; the same memory."""
+    n_active, n_contexts, total, squares = sketch.moments
+    top, intervals, random = (
+        Selection(selection.keys[latents], selection.picks[latents])
+        for selection in (sketch.top, sketch.intervals, sketch.random)
+    )
+    return BlockSketch(
+        sketch.edges[latents],
+        sketch.histogram[latents],
+        Moments(n_active[latents], n_contexts[latents], total[latents], squares[latents]),
+        sketch.token_counts[latents],
+        top,
+        intervals,
+        random,
+    )
+
+
+@compiled
+def _walk(sketch: BlockSketch, stretch: Stretch) -> None:
     moments, places, values = sketch.moments, stretch.places, stretch.values
     n_intervals: int = sketch.intervals.keys.shape[1]
     lowest = np.empty(n_intervals + 1)  # priority drawn by a context's choice, by group
