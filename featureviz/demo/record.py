@@ -35,6 +35,7 @@ from featureviz.demo.tokenizer import VOCABULARY, load_tokenizer
 
 ENOUGH = {"arabic": 200}  # active held-out tokens a chosen latent needs
 ENOUGH_ELSE = 100
+ENOUGH_OF_A_SIBLING = 20
 PURE = 0.8  # share of active tokens in the class
 FLOAT16_CONTEXTS = 1000  # on which the cost of rounding weights is measured
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "django")
@@ -169,11 +170,12 @@ def _chosen_in(name: str, counts: dict[str, LatentCounts], cosines: Tensor) -> d
     """The latents of one class of tokens: chosen in A-1 and A-0, A-1's siblings, parents in A-0."""
     enough = ENOUGH.get(name, ENOUGH_ELSE)
     best = best_latent(counts["A-1"], name, enough)
-    pure = pure_latents(counts["A-1"], name, enough)
+    pure = pure_latents(counts["A-1"], name, ENOUGH_OF_A_SIBLING)
     near, parents = cosines[best].topk(3)
     return {
         "tokens": int(counts["A-1"].tokens_in[CLASSES.index(name)]),
         "least_active": enough,
+        "least_active_of_a_sibling": ENOUGH_OF_A_SIBLING,
         "A-1": asdict(describe(counts["A-1"], name, best)),
         "A-0": asdict(describe(counts["A-0"], name, best_latent(counts["A-0"], name, enough))),
         "A-1_pure_latents": len(pure_latents(counts["A-1"], name, 10)),
