@@ -1,21 +1,48 @@
 """The precompute's task, and where it is done: the engine's bench."""
 
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 
+import torch
 from celery import shared_task
 from django.conf import settings
 
+from featureviz.catalog import runs
 from featureviz.catalog.models import Run
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench
+from featureviz.engine.subject import Subject
 from tasks import jobs
 from tasks.upkeep import stopping
 
 
+class NotedBench(Bench):
+    """The engine's bench; once the model is loaded, its run knows on what device."""
+
+    def __init__(self, run: Run, store: Path) -> None:
+        super().__init__(Plan.from_json(run.plan), store)
+        self._run = run
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The language model."""
+        subject = super().subject
+        runs.note_device(self._run, in_words(subject.device))
+        return subject
+
+
+def in_words(device: torch.device) -> str:
+    """A device as people know it: `cpu, 2 threads`, `cuda: NVIDIA H200`."""
+    if device.type == "cuda":
+        return f"cuda: {torch.cuda.get_device_name(device)}"
+    threads = torch.get_num_threads()
+    return f"{device.type}, {threads} thread{'s' * (threads != 1)}"
+
+
 def open_bench(run: Run) -> AbstractContextManager[jobs.Bench]:
     """The engine's bench for a run."""
-    return Bench(Plan.from_json(run.plan), Path(settings.FEATUREVIZ_STORE))
+    return NotedBench(run, Path(settings.FEATUREVIZ_STORE))
 
 
 @shared_task(name="precompute.work")

@@ -52,6 +52,11 @@ def one_in(share: float) -> str:
     return f"1 in {whole(round(1 / share))}" if share else "never"
 
 
+def rate(per_second: float) -> str:
+    """A speed: 1 204, 12, 0.35; never 0 while something moves."""
+    return whole(round(per_second)) if per_second >= 10 else fixed(per_second, 2)
+
+
 def duration(seconds: float) -> str:
     """A time that is left: 40 s, 6 min, 2 h."""
     for limit, unit, length in ((90, "s", 1), (5400, "min", 60)):

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from featureviz.browse import api, views
+from featureviz.browse import api, run_pages, views
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -33,6 +33,13 @@ class IndexConverter(NameConverter):
     regex = "[0-9]{1,9}"
 
 
+class KeyConverter(NameConverter):
+    """A run's key, or at least its first eight digits."""
+
+    regex = "[0-9a-f]{8,64}"
+
+
+register_converter(KeyConverter, "key")
 register_converter(NameConverter, "name")
 register_converter(ModelConverter, "model")
 register_converter(IndexConverter, "index")
@@ -40,6 +47,11 @@ register_converter(IndexConverter, "index")
 urlpatterns = [
     path("", views.front, name="front"),
     path("api/feature/<name:model>/<name:dictionary>/<index:index>", api.feature, name="feature"),
+    path("runs/", run_pages.every, name="runs"),
+    path("runs/<key:key>/", run_pages.one, name="run"),
+    path("runs/<key:key>/live", run_pages.live, name="run-live"),
+    path("runs/<key:key>/cancel", run_pages.cancel, name="run-cancel"),
+    path("runs/<key:key>/resume", run_pages.resume, name="run-resume"),
     path("<model:model>/", views.model, name="model"),
     path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),

@@ -200,6 +200,16 @@ def note_memory(run: Run, megabytes: int) -> None:
         run.save(update_fields=["provenance"])
 
 
+@transaction.atomic
+def note_device(run: Run, device: str) -> None:
+    """Keep what the run is computed on; each once, however many workers there are."""
+    run = Run.objects.select_for_update().get(pk=run.pk)
+    devices = run.provenance.setdefault("devices", [])
+    if device not in devices:
+        devices.append(device)
+        run.save(update_fields=["provenance"])
+
+
 def progress(run: Run) -> Progress:
     """Where the run stands now, from its rows."""
     run = Run.objects.get(pk=run.pk)

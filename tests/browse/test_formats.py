@@ -57,3 +57,10 @@ def test_activations_have_the_decimals_their_maximum_asks_for(top, text):
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (40, "40 s"), (360, "6 min")])
 def test_times_left_are_round(seconds, text):
     assert formats.duration(seconds).replace(formats.THIN, " ") == text
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text"), [(1204.4, "1 204"), (10, "10"), (9.87, "9.87"), (0.351, "0.35")]
+)
+def test_speeds_have_the_digits_they_need(per_second, text):
+    assert formats.rate(per_second).replace(formats.THIN, " ") == text

@@ -1,5 +1,6 @@
 """`manage.py precompute`: from a model, a dictionary and a text to a published run."""
 
+import re
 from io import StringIO
 
 import pytest
@@ -26,6 +27,7 @@ def test_a_run_is_computed_published_and_its_page_named(arguments):
     said = StringIO()
     call_command("precompute", **arguments, max_contexts=4, stdout=said)
     run = Run.objects.readable().get()
+    assert re.fullmatch(r"cpu, \d+ threads?", *run.provenance["devices"])
     assert (str(run.dictionary), run.latents.count()) == ("lm-stories260k/sae-topk-l2", 2048)
     assert said.getvalue().endswith("Read it at /lm-stories260k/sae-topk-l2/\n")
     assert "Reading contexts: 0 of 4 contexts" in said.getvalue()

@@ -14,7 +14,8 @@ from featureviz.dashboards.text import main_script, visible
 register = template.Library()
 
 for _format in (formats.whole, formats.fixed, formats.signed, formats.percent, formats.one_in,
-                formats.duration, formats.activation, formats.decimals_for):  # fmt: skip
+                formats.duration, formats.rate, formats.activation,
+                formats.decimals_for):  # fmt: skip
     register.filter(_format.__name__, _format)
 
 
