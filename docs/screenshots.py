@@ -59,7 +59,12 @@ def find_pages(browser: Browser, address: str, latent: str | None) -> dict[str, 
         "latent-16": f"{shown}?view=16",
         "latent-whole": f"{shown}?view=whole&num=on",
         "lost": urljoin(address, f"{table}99999999"),
+        "runs": urljoin(address, "/runs/"),
     }
+    page.goto(pages["runs"])
+    pages["run"] = urljoin(
+        address, page.locator("main a[href^='/runs/']").first.get_attribute("href") or ""
+    )
     if dead.count():
         pages["latent-dead"] = urljoin(page.url, dead.get_attribute("href") or "")
     page.close()

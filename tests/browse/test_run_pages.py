@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from django.db.models import F
 from django.test import Client
@@ -13,6 +14,7 @@ from featureviz.browse import run_pages
 from featureviz.browse.run_status import RunStatus
 from featureviz.catalog import claims, runs
 from featureviz.catalog.models import Job, Run
+from featureviz.engine.plan import SIZES
 from tasks import jobs
 from tests.catalog import toy
 
@@ -184,7 +186,7 @@ def test_two_kinds_of_devices_are_both_named_once(client, run):
 
 
 def test_settings_and_provenance_are_told(client, store):
-    register(store, KEY, seed=7, sizes={"n_top": 20})
+    register(store, KEY, seed=7, sizes=msgspec.to_builtins(SIZES))  # as a plan writes them
     Run.objects.update(provenance={"versions": {"torch": "2.8.0"}})
     said = text(client, PAGE)
     assert "Latents in a block 4" in said

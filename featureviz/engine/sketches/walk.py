@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -35,7 +36,7 @@ class BlockSketch(NamedTuple):
     random: Selection  # one group
 
 
-class Sizes(NamedTuple):
+class Sizes(msgspec.Struct, frozen=True):
     """How much is kept of every latent."""
 
     n_bins: int  # of the histogram; a multiple of n_intervals
