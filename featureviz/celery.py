@@ -16,7 +16,7 @@ from celery import Celery
 from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
-from kombu.transport import TRANSPORT_ALIASES, filesystem
+from kombu.transport import TRANSPORT_ALIASES, filesystem, virtual
 from kombu.utils.json import dumps, loads
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "featureviz.settings")
@@ -63,6 +63,11 @@ class FolderTransport(filesystem.Transport):
     """The folder broker."""
 
     Channel = FolderChannel
+
+    def __init__(self, client: Any, **options: Any) -> None:
+        super().__init__(client, **options)
+        # The original's is one for the process: a second folder would never learn its bindings.
+        self.state = virtual.BrokerState()
 
 
 TRANSPORT_ALIASES["folder"] = "featureviz.celery:FolderTransport"

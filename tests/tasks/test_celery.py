@@ -1,5 +1,7 @@
 """Messages: sent after the commit, as whole files, and never a reason to fail."""
 
+from contextlib import contextmanager
+
 import pytest
 from celery import Celery
 from django.db import transaction
@@ -8,13 +10,26 @@ from kombu import Connection
 from featureviz import celery
 
 
-@pytest.fixture
-def folder(tmp_path):
-    conf = celery.broker("", tmp_path)
+@contextmanager
+def queue_in(path):
+    conf = celery.broker("", path)
     with Connection(
         conf["broker_url"], transport_options=conf["broker_transport_options"]
     ) as connection:
-        yield connection.SimpleQueue("featureviz"), tmp_path
+        yield connection.SimpleQueue("featureviz")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with queue_in(tmp_path) as queue:
+        yield queue, tmp_path
+
+
+def test_a_second_folder_in_the_same_process_gets_its_messages_too(tmp_path):
+    for name in ("one", "two"):
+        with queue_in(tmp_path / name) as queue:
+            queue.put({"folder": name})
+            assert queue.get(timeout=5).payload == {"folder": name}
 
 
 def test_the_folder_hands_messages_out_once_in_their_order(folder):

@@ -14,7 +14,7 @@ def running(installation, kind):
 
 
 def test_two_workers_share_a_run_and_write_the_bytes_of_one_process(installation, expected):
-    installation.register(pause=0.1)
+    installation.register(pause=1.0)  # long enough for the slower starter to find work
     with installation.workers(2):
         installation.wait_for_state("done")
     assert installation.packs() == expected
