@@ -292,3 +292,9 @@ def test_a_run_whose_files_are_gone_says_how_to_mend_it(client, run, path):
     for pack in run.folder.glob("blocks/*.pack"):
         pack.unlink()
     assert f"precompute --resume {run.key[:8]}" in get(client, path, 503)
+
+
+def test_a_latent_leads_to_the_run_its_numbers_are_from(client, run):
+    address = f"/runs/{run.key[:12]}/"
+    assert f'href="{address}"' in get(client, "/demo/sae/3")
+    assert run.key in get(client, address)
