@@ -5,25 +5,25 @@ import msgspec
 SCHEMA_VERSION = 2
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A record whose fields are written by name."""
 
 
-class Histogram(Record, frozen=True):
+class Histogram(Record, frozen=True, gc=False):
     """Counts of values between edges; bin k is the half-open (edges[k], edges[k + 1]]."""
 
     edges: tuple[float, ...]  # n + 1, ascending; empty when there is nothing to count
     counts: tuple[int, ...]  # n
 
 
-class TokenWeight(Record, frozen=True):
+class TokenWeight(Record, frozen=True, gc=False):
     """A vocabulary entry and a number about it."""
 
     token: int  # id
     value: float
 
 
-class LogitWeights(Record, frozen=True):
+class LogitWeights(Record, frozen=True, gc=False):
     """What one unit of a latent adds to every token's logit along the direct path."""
 
     top: tuple[TokenWeight, ...]  # largest first
@@ -32,7 +32,7 @@ class LogitWeights(Record, frozen=True):
     steps: tuple[str, ...]  # what was applied to the raw product, in order; empty: raw
 
 
-class TokenCount(Record, frozen=True):
+class TokenCount(Record, frozen=True, gc=False):
     """A token a latent fires on."""
 
     token: int  # id
@@ -41,7 +41,7 @@ class TokenCount(Record, frozen=True):
     total: float  # summed activation on this token
 
 
-class TokenEffect(msgspec.Struct, frozen=True, array_like=True):
+class TokenEffect(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a prediction loses when the latent is taken out of the whole context, in nats.
 
     An effect is log p(token) without ablation minus with it: > 0 where the latent helped.
@@ -55,7 +55,7 @@ class TokenEffect(msgspec.Struct, frozen=True, array_like=True):
     fallen: tuple[TokenWeight, ...] = ()  # the same difference, smallest first, three at most
 
 
-class Example(msgspec.Struct, frozen=True, array_like=True):
+class Example(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A place in the corpus where a latent was looked at; the text stays in the corpus."""
 
     context: int  # row of the corpus
@@ -69,7 +69,7 @@ class Example(msgspec.Struct, frozen=True, array_like=True):
     effects: tuple[TokenEffect, ...] | None = None  # ascending; None: not computed
 
 
-class Interval(Record, frozen=True):
+class Interval(Record, frozen=True, gc=False):
     """A tenth of the range of a latent's activations: the half-open (lower, upper]."""
 
     lower: float
@@ -78,7 +78,7 @@ class Interval(Record, frozen=True):
     examples: tuple[Example, ...]  # distinct contexts, chosen uniformly, strongest first
 
 
-class Dashboard(Record, frozen=True):
+class Dashboard(Record, frozen=True, gc=False):
     """Everything a run knows of one latent."""
 
     index: int
