@@ -1,5 +1,6 @@
 """The demo's three runs: which they are, and whether they are there. Loads no torch by itself."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from featureviz.catalog.models import Run
 from featureviz.demo.texts import write_demo_corpus
 
 MAX_CONTEXTS = 4000  # of 128 tokens: all three runs within five minutes on two cores
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ def register(demo_run: DemoRun) -> Run:
             max_contexts=MAX_CONTEXTS,
             model_name=demo_run.model,
             name=demo_run.dictionary,
-        )
+        ),
+        logger.warning,
     )
 
 

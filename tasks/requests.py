@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,14 +19,18 @@ from featureviz.engine.precompute import Prepared, Request, prepare
 _PACKAGES = ("torch", "transformer-lens", "numpy")
 
 
-def place(request: Request) -> Run:
+def place(request: Request, say: Callable[[str], object]) -> Run:
     """Check a request and register its run, or find the one there is.
+
+    `say` is told what a person should know though it works.
 
     Raises: EngineError, CatalogError; nothing is left behind then.
     """
     store = Path(settings.FEATUREVIZ_STORE)
     stored_before = set((store / "corpora").glob("*"))
     prepared = prepare(_absolute(request), store)
+    for notice in prepared.notices:
+        say(notice)
     try:
         return _register(prepared, request)
     except runs.CatalogError:

@@ -60,3 +60,12 @@ def test_bad_input_is_refused_in_one_line_and_leaves_nothing(arguments, store, c
     assert "\n" not in str(refused.value)
     assert not list(store.rglob("*"))
     assert [m.objects.count() for m in (LanguageModel, Corpus, Run, Latent)] == [0, 0, 0, 0]
+
+
+def test_a_corpus_shorter_than_a_context_says_so_and_still_works(arguments, tmp_path):
+    short = tmp_path / "short.txt"
+    short.write_text("Lily")
+    warned = StringIO()
+    call_command("precompute", **arguments | {"corpus": short}, stdout=StringIO(), stderr=warned)
+    assert "short.txt is shorter than one context" in warned.getvalue()
+    assert Run.objects.readable().get().corpus.n_contexts == 1

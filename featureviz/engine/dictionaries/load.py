@@ -65,22 +65,22 @@ class _Folder:
         return tensor
 
 
-def load_dictionary(source: str, hook: str | None = None, name: str | None = None) -> Dictionary:
+def load_dictionary(source: str, hook: str | None = None) -> Dictionary:
     """Load a SAELens folder (`cfg.json` and `sae_weights.safetensors`).
 
-    `hook` overrides the hook point its configuration names; `name` its name, which is otherwise
-    the folder's. The one loaded last is kept until its files change. Raises: DictionaryError.
+    `hook` overrides the hook point its configuration names. The one loaded last is kept until its
+    files change. Raises: DictionaryError.
     """
-    return _load(source, hook, name, digests.stamp(Path(source)))
+    return _load(source, hook, digests.stamp(Path(source)))
 
 
 @lru_cache(maxsize=1)
-def _load(source: str, hook: str | None, name: str | None, _stamp: object) -> Dictionary:
+def _load(source: str, hook: str | None, _stamp: object) -> Dictionary:
     folder = _read(Path(source))
     point = hook or folder.hook
     if not point:
         raise DictionaryError(f"{folder.path / _CONFIG} names no hook point. Give it with --hook.")
-    return _BUILDERS[folder.config["architecture"]](folder, _facts(folder, point, name))
+    return _BUILDERS[folder.config["architecture"]](folder, _facts(folder, point))
 
 
 def _read(path: Path) -> _Folder:
@@ -155,9 +155,9 @@ def _refuse_unsupported(config: dict[str, Any], path: Path) -> None:
         )
 
 
-def _facts(folder: _Folder, hook: str, name: str | None) -> DictionaryFacts:
+def _facts(folder: _Folder, hook: str) -> DictionaryFacts:
     return DictionaryFacts(
-        name=name or folder.path.resolve().name,
+        name=folder.path.resolve().name,
         source=str(folder.path),
         digest=digests.of_files([folder.path / _CONFIG, folder.path / _WEIGHTS]),
         architecture=folder.config["architecture"],

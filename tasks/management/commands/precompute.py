@@ -72,7 +72,7 @@ class Command(BaseCommand):
             needed = ", ".join(f"--{name}" for name in missing)
             raise runs.CatalogError(f"{needed} missing; `precompute --help` tells what they are.")
         names = Request.__dataclass_fields__.keys() & options.keys()
-        return place(Request(**{name: options[name] for name in names}))
+        return place(Request(**{name: options[name] for name in names}), self.stderr.write)
 
     def _see_through(self, run: Run, stream: TextIO) -> None:
         try:

@@ -50,9 +50,10 @@ def test_a_sound_folder_is_described_by_its_configuration(folder):
     assert (facts.hook, facts.d_in, facts.d_sae, facts.context_size) == (HOOK, 4, 8, 16)
 
 
-def test_a_hook_and_a_name_given_win_over_the_folders_own(folder):
-    facts = load_dictionary(str(folder), "blocks.0.hook_resid_post", "A").facts
-    assert (facts.hook, facts.name) == ("blocks.0.hook_resid_post", "A")
+def test_a_hook_given_wins_over_the_folders_own(folder):
+    assert load_dictionary(str(folder), "blocks.0.hook_resid_post").facts.hook == (
+        "blocks.0.hook_resid_post"
+    )
 
 
 def test_the_digest_tells_weights_and_configurations_apart_but_not_places(folder, tmp_path):
