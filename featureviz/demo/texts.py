@@ -23,8 +23,11 @@ from featureviz.demo.scripts import main_script
 Kind = Literal["code", "catalogues"]
 
 HELD_OUT_CODE = 0.10  # share of files
-HELD_OUT_MSGIDS = 0.15  # more than of code: Hebrew is rare, and its latents need held-out tokens
-REPEATS = {"latin": 1, "cyrillic": 3, "hebrew": 32}  # in training; Hebrew has one language only
+HELD_OUT_MSGIDS = 0.15  # in all languages at once
+# One language alone is written in Hebrew: with no more than the others, too few of its tokens would
+# be held out to judge a latent by.
+HELD_OUT_MSGIDS_OF = {"he": 0.4}
+REPEATS = {"latin": 1, "cyrillic": 3, "hebrew": 40}  # in training
 REPEATS_OF_OTHER_SCRIPTS = 8
 PIECE = 2000  # characters of a held-out document cut from a code file
 PARAGRAPHS = 900  # characters of a document joined from catalogue sentences
@@ -107,9 +110,9 @@ def is_held_out_file(name: str) -> bool:
     return hashed("file", name) < HELD_OUT_CODE
 
 
-def is_held_out_msgid(msgid: str) -> bool:
-    """Whether a sentence is kept from training, in all languages."""
-    return hashed("msgid", msgid) < HELD_OUT_MSGIDS
+def is_held_out_sentence(language: str, msgid: str) -> bool:
+    """Whether a sentence is kept from training; if in one language with the usual share, in all."""
+    return hashed("msgid", msgid) < HELD_OUT_MSGIDS_OF.get(language, HELD_OUT_MSGIDS)
 
 
 def code_files() -> Iterator[tuple[str, str]]:
@@ -177,9 +180,11 @@ def _strings(path: Path) -> Iterator[tuple[str, str]]:
 
 def _split_sentences() -> tuple[list[Sentence], list[Sentence]]:
     """Training and held-out sentences; no text is in both, even of two msgids or languages."""
-    held_out = [s for s in catalogue_sentences() if is_held_out_msgid(s.msgid)]
+    held_out, training = list[Sentence](), list[Sentence]()
+    for sentence in catalogue_sentences():
+        kept = is_held_out_sentence(sentence.language, sentence.msgid)
+        (held_out if kept else training).append(sentence)
     texts = {s.text for s in held_out}
-    training = [s for s in catalogue_sentences() if not is_held_out_msgid(s.msgid)]
     return [s for s in training if s.text not in texts], held_out
 
 
