@@ -2,7 +2,7 @@
 
 import msgspec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -55,6 +55,13 @@ class TokenEffect(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fallen: tuple[TokenWeight, ...] = ()  # the same difference, smallest first, three at most
 
 
+class Source(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an attention layer brought a latent from one token of the context."""
+
+    position: int  # counted in the context
+    contribution: float  # to the pre-activation, summed over the heads
+
+
 class Example(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A place in the corpus where a latent was looked at; the text stays in the corpus."""
 
@@ -67,6 +74,7 @@ class Example(msgspec.Struct, frozen=True, array_like=True, gc=False):
     n_alike: int = 1  # examples of this group that read like this one, itself included
     alike: bool = False  # reads like one that stands before it in the group (docs/methods.md)
     effects: tuple[TokenEffect, ...] | None = None  # ascending; None: not computed
+    sources: tuple[Source, ...] | None = None  # largest |contribution| first; None: not computed
 
 
 class Interval(Record, frozen=True, gc=False):
@@ -76,6 +84,22 @@ class Interval(Record, frozen=True, gc=False):
     upper: float
     n_active: int  # positions of the corpus whose activation lies in it, exact
     examples: tuple[Example, ...]  # distinct contexts, chosen uniformly, strongest first
+
+
+class NeuronWeight(Record, frozen=True, gc=False):
+    """A coordinate of a latent's direction, where coordinates are neurons."""
+
+    neuron: int
+    weight: float  # of the decoder row, with its sign
+    share: float  # |weight| of the row's L1 norm
+
+
+class NeuronCorrelation(Record, frozen=True, gc=False):
+    """A neuron and a latent, over every counted token of the corpus."""
+
+    neuron: int
+    pearson: float
+    cosine: float  # of the two series, their means left in
 
 
 class Dashboard(Record, frozen=True, gc=False):
@@ -97,6 +121,16 @@ class Dashboard(Record, frozen=True, gc=False):
     random: tuple[Example, ...]  # uniform over active positions, distinct contexts
     fires_on: tuple[TokenCount, ...]  # most frequent first
     effect_threshold: float | None = None  # nats; smaller effects are left out of the examples
+    logits_normalised: LogitWeights | None = None  # as the final norm lets them through
+    silent: tuple[Example, ...] = ()  # its favourite tokens in contexts where it is never active
+    alignment: tuple[NeuronWeight, ...] | None = None  # None: no neuron basis at the hook
+    correlated_neurons: tuple[NeuronCorrelation, ...] | None = None  # None: likewise, or left out
+    neurons_left_out: str = ""  # why correlations were left out though there are neurons
+
+    @property
+    def shown_logits(self) -> LogitWeights | None:
+        """The logit weights readers see first: normalised where the final norm is known."""
+        return self.logits_normalised or self.logits
 
     @property
     def density(self) -> float:

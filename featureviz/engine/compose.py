@@ -82,9 +82,9 @@ class Composer:
             decoder_norm=float(decoder_norm),
             histogram=row.histogram(),
             logits=logits,
-            top=_marked(row.examples(row.sketch.top, 0), seen, tokens),
+            top=marked(row.examples(row.sketch.top, 0), seen, tokens),
             intervals=tuple(row.intervals(seen, tokens)),
-            random=_marked(row.examples(row.sketch.random, 0), seen, tokens),
+            random=marked(row.examples(row.sketch.random, 0), seen, tokens),
             fires_on=self._fires_on(row),
         )
 
@@ -140,7 +140,7 @@ class _Row:
                 lower=float(self.edges[bins.start]),
                 upper=float(self.edges[bins.stop]),
                 n_active=int(self.counts[bins].sum()),
-                examples=_marked(strongest, seen, tokens),
+                examples=marked(strongest, seen, tokens),
             )
 
     def examples(self, selection: Selection, group: int) -> list[Example]:
@@ -163,7 +163,7 @@ class _Row:
         )
 
 
-def _marked(
+def marked(
     examples: list[Example], seen: set[tuple[int, int]], tokens: npt.NDArray[np.int32]
 ) -> tuple[Example, ...]:
     """Mark what was shown in an earlier group, and what reads like an example before it."""

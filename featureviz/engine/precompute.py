@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +20,12 @@ from featureviz.engine.compose import Composer
 from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
 from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.load import load_dictionary
-from featureviz.engine.effects import logit_weights
+from featureviz.engine.effects import logit_weights, with_normalised
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
+from featureviz.engine.final_norm import FinalNorm, final_norm
+from featureviz.engine.neurons import NeuronGatherer, with_neurons
 from featureviz.engine.plan import Ablate, Plan, Sources, batch_size, block_size, shard_size
+from featureviz.engine.silent import with_silent
 from featureviz.engine.sketches.histogram import edges
 from featureviz.engine.sketches.walk import BlockSketch, Stretch, empty_sketch, walk
 from featureviz.engine.spool import by_latent, read_maxima, read_slices, write_shard
@@ -109,20 +112,19 @@ class Bench:
         """Spool the activations of one shard; doing it twice writes the same bytes."""
         contexts = self.plan.shard_contexts(number)
         rows = slice(contexts.start, contexts.stop)
+        tokens, counted = self.corpus.tokens[rows], self.corpus.counted[rows]
         parts: list[Actives] = []
+        beside = NeuronGatherer.of(self.dictionary.facts, counted)
         done = 0
-        for size, actives in active_latents(
-            self.subject,
-            self.dictionary,
-            self.corpus.tokens[rows],
-            self.corpus.counted[rows],
-            self.plan.batch_size,
+        for size, actives, x in active_latents(
+            self.subject, self.dictionary, tokens, counted, self.plan.batch_size
         ):
             parts.append(actives)
+            beside.add(actives, x)
             done += size
             report(done)
         slices = by_latent(joined(parts), self.plan.d_sae)
-        write_shard(shard_path(self._folder, number), slices)
+        write_shard(shard_path(self._folder, number), slices, beside.arrays())
 
     def block(self, number: int, report: Report = _silent) -> None:
         """Write the dashboards of one block of latents; needs all shards."""
@@ -156,10 +158,17 @@ class Bench:
     def _folder(self) -> Path:
         return self.store / "runs" / self.plan.key
 
+    @property
+    def _shards(self) -> list[Path]:
+        return [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
+
+    @cached_property
+    def _norm(self) -> FinalNorm | None:
+        return final_norm(self.subject)
+
     @cached_property
     def _composer(self) -> Composer:
-        shards = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
-        return Composer(self.corpus, shards, self.plan.shard_size, self.plan.d_vocab)
+        return Composer(self.corpus, self._shards, self.plan.shard_size, self.plan.d_vocab)
 
     @cached_property
     def _ablator(self) -> Ablator:
@@ -167,14 +176,20 @@ class Bench:
 
     def sketch(self, latents: range) -> BlockSketch:
         """Everything gathered of a block of latents; needs all shards."""
-        paths = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
-        maxima = np.max([read_maxima(path)[latents.start : latents.stop] for path in paths], axis=0)
+        maxima = np.max(
+            [read_maxima(path)[latents.start : latents.stop] for path in self._shards], axis=0
+        )
         sizes = self.plan.sizes
         bins = np.stack([edges(float(maximum), sizes.n_bins) for maximum in maxima])
         sketch = empty_sketch(bins, self.plan.d_vocab, sizes)
-        for number, path in enumerate(paths):
+        for stretch in self._stretches(latents):
+            walk(sketch, stretch)
+        return sketch
+
+    def _stretches(self, latents: range) -> Iterator[Stretch]:
+        for number, path in enumerate(self._shards):
             contexts = self.plan.shard_contexts(number)
-            stretch = Stretch(
+            yield Stretch(
                 *read_slices(path, latents.start, latents.stop),
                 tokens=self.corpus.tokens[contexts.start : contexts.stop].reshape(-1),
                 n_ctx=self.plan.context_size,
@@ -183,8 +198,6 @@ class Bench:
                 first_latent=latents.start,
                 seed=self.plan.seed,
             )
-            walk(sketch, stretch)
-        return sketch
 
     def _dashboards(self, latents: range, sketch: BlockSketch) -> list[Dashboard]:
         directions = self.dictionary.W_dec[latents.start : latents.stop]
@@ -195,6 +208,12 @@ class Bench:
         else:
             logits = list(logit_weights(writes(directions), self.subject.W_U))
         dashboards = self._composer.dashboards(latents, sketch, norms, logits)
+        if writes is not None and self._norm is not None:
+            W_U = self.subject.W_U
+            dashboards = with_normalised(dashboards, writes(directions), W_U, self._norm)
+        stretches = self._stretches(latents)
+        dashboards = with_silent(dashboards, stretches, self.corpus, self.plan.d_vocab)
+        dashboards = with_neurons(dashboards, self.dictionary, self._shards)
         if self.plan.ablate == "none":
             return dashboards
         place = Workplace(self._ablator, self.subject, self.dictionary, self.corpus)

@@ -6,6 +6,7 @@ sample exact, and one latent's row can be read without the others.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,13 +48,16 @@ def maxima(slices: LatentSlices) -> npt.NDArray[np.float32]:
     return found
 
 
-def write_shard(path: Path, slices: LatentSlices) -> None:
-    """Write a shard's activations; the file appears whole or not at all."""
+def write_shard(
+    path: Path, slices: LatentSlices, more: Mapping[str, npt.NDArray[np.generic]] | None = None
+) -> None:
+    """Write a shard's activations, and other arrays of it; the file appears whole or not at all."""
     arrays = {
         "starts": slices.starts,
         "places": slices.places,
         "values": slices.values,
         "maxima": maxima(slices),
+        **(more or {}),
     }
     write_atomically(path, save(arrays))
 

@@ -31,6 +31,7 @@ _RESIDUAL_HOOKS = (
     "hook_mlp_out",
     "hook_embed",
 )
+_NEURON_HOOKS = ("mlp.hook_pre", "mlp.hook_post")
 
 
 class _Reached(Exception):  # noqa: N818 - it is no error: the hook has what it came for
@@ -166,6 +167,12 @@ class Subject:
         )
 
     @property
+    def final_norm(self) -> Any | None:
+        """The module whose output the unembedding reads; None in a model without one."""
+        mapping = self.bridge.adapter.component_mapping
+        return self.plain.get_submodule(mapping["ln_final"].name) if "ln_final" in mapping else None
+
+    @property
     def W_U(self) -> Float[Tensor, "d_model d_vocab"]:
         """The unembedding as the model has it: the final norm's weight is not folded in."""
         return self.bridge.W_U.detach()
@@ -182,6 +189,11 @@ class Subject:
             return lambda directions: directions
         writes = self._writing_weights(hook)
         return None if writes is None else lambda directions: directions @ writes
+
+    @staticmethod
+    def has_neurons(hook: str) -> bool:
+        """Whether coordinates at `hook` are an MLP's neurons, before or after the nonlinearity."""
+        return hook.endswith(_NEURON_HOOKS)
 
     def _writing_weights(self, hook: str) -> Float[Tensor, "d_in d_model"] | None:
         parts = hook.split(".")

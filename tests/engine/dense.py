@@ -79,23 +79,24 @@ class Spooled:
         maxima = np.max([read_maxima(path) for path in self.paths], axis=0)
         bins = np.stack([edges(float(maximum), sizes.n_bins) for maximum in maxima])
         sketch = empty_sketch(bins, D_VOCAB, sizes)
-        for number, path in enumerate(self.paths):
-            first = number * self.shard_size
-            walk(
-                sketch,
-                Stretch(
-                    *read_slices(path, 0, case.d_sae),
-                    tokens=case.tokens[first : first + self.shard_size].reshape(-1),
-                    n_ctx=case.n_ctx,
-                    shard=number,
-                    origin=first * case.n_ctx,
-                    first_latent=0,
-                    seed=seed,
-                ),
-            )
+        for stretch in self.stretches(seed):
+            walk(sketch, stretch)
         composer = Composer(case.corpus, self.paths, self.shard_size, D_VOCAB)
         norms = [1.0] * case.d_sae
         return composer.dashboards(range(case.d_sae), sketch, norms, [None] * case.d_sae)
+
+    def stretches(self, seed: int) -> Iterator[Stretch]:
+        for number, path in enumerate(self.paths):
+            first = number * self.shard_size
+            yield Stretch(
+                *read_slices(path, 0, self.case.d_sae),
+                tokens=self.case.tokens[first : first + self.shard_size].reshape(-1),
+                n_ctx=self.case.n_ctx,
+                shard=number,
+                origin=first * self.case.n_ctx,
+                first_latent=0,
+                seed=seed,
+            )
 
 
 @contextmanager
