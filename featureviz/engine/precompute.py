@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
 
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
@@ -23,9 +22,8 @@ from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.effects import logit_weights
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
 from featureviz.engine.plan import Ablate, Plan, Sources, batch_size, block_size, shard_size
-from featureviz.engine.sketches.histogram import edges
-from featureviz.engine.sketches.walk import BlockSketch, Stretch, empty_sketch, walk
-from featureviz.engine.spool import by_latent, read_maxima, read_slices, write_shard
+from featureviz.engine.sketches.walk import BlockSketch, Ground, sketch_block
+from featureviz.engine.spool import Spool, by_latent, write_shard
 from featureviz.engine.subject import Subject, SubjectFacts, load_subject
 from featureviz.engine.token_effects import Workplace, with_effects
 
@@ -158,8 +156,12 @@ class Bench:
 
     @cached_property
     def _composer(self) -> Composer:
+        return Composer(self.corpus, self.plan.d_vocab)
+
+    @cached_property
+    def _spool(self) -> Spool:
         shards = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
-        return Composer(self.corpus, shards, self.plan.shard_size, self.plan.d_vocab)
+        return Spool(shards, self.plan.shard_size * self.plan.context_size)
 
     @cached_property
     def _ablator(self) -> Ablator:
@@ -167,24 +169,8 @@ class Bench:
 
     def sketch(self, latents: range) -> BlockSketch:
         """Everything gathered of a block of latents; needs all shards."""
-        paths = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
-        maxima = np.max([read_maxima(path)[latents.start : latents.stop] for path in paths], axis=0)
-        sizes = self.plan.sizes
-        bins = np.stack([edges(float(maximum), sizes.n_bins) for maximum in maxima])
-        sketch = empty_sketch(bins, self.plan.d_vocab, sizes)
-        for number, path in enumerate(paths):
-            contexts = self.plan.shard_contexts(number)
-            stretch = Stretch(
-                *read_slices(path, latents.start, latents.stop),
-                tokens=self.corpus.tokens[contexts.start : contexts.stop].reshape(-1),
-                n_ctx=self.plan.context_size,
-                shard=number,
-                origin=contexts.start * self.plan.context_size,
-                first_latent=latents.start,
-                seed=self.plan.seed,
-            )
-            walk(sketch, stretch)
-        return sketch
+        ground = Ground(self.corpus.tokens, self.plan.d_vocab, self.plan.seed)
+        return sketch_block(self._spool, latents, ground, self.plan.sizes)
 
     def _dashboards(self, latents: range, sketch: BlockSketch) -> list[Dashboard]:
         directions = self.dictionary.W_dec[latents.start : latents.stop]
