@@ -1,16 +1,18 @@
-"""Sketches to dashboards: what was gathered becomes the records that pages read."""
+"""Sketches to dashboards: what was gathered becomes the records that pages read.
+
+Column by column over a block of latents: the loops over examples are those of `map` and `slice`.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from msgspec.structs import replace
 
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import (
@@ -21,22 +23,18 @@ from featureviz.dashboards.schema import (
     LogitWeights,
     TokenCount,
 )
-from featureviz.engine.sketches.selection import SIZE, Selection
-from featureviz.engine.sketches.token_counts import COUNT, TOTAL, most_frequent
+from featureviz.engine.sketches.shown import Shown
+from featureviz.engine.sketches.token_counts import TopTokens
 from featureviz.engine.sketches.walk import BlockSketch
-from featureviz.engine.spool import LatentSlices, read_slices
 
-_TOKENS_SHOWN = 20
-_ALIKE_REACH = 8  # tokens to either side
+Numbers = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Composer:
-    """Turns the sketch of a block into dashboards; knows the corpus and the spooled shards."""
+    """Turns the sketch of a block into dashboards; knows the corpus."""
 
     corpus: StoredCorpus
-    shards: Sequence[Path]
-    shard_size: int  # contexts in a shard
     d_vocab: int
 
     @cached_property
@@ -53,139 +51,122 @@ class Composer:
         logits: Sequence[LogitWeights | None],
     ) -> list[Dashboard]:
         """One dashboard a latent of the block, in their order."""
-        spooled = [read_slices(path, latents.start, latents.stop) for path in self.shards]
+        facts, moments = self.corpus.facts, sketch.moments
+        groups = _in_rows(_examples(sketch.shown), len(latents))
+        columns = zip(
+            latents,
+            moments.n_active.tolist(),
+            moments.n_contexts.tolist(),
+            moments.total.tolist(),
+            moments.total_squares.tolist(),
+            sketch.edges[:, -1].tolist(),
+            decoder_norms,
+            _histograms(sketch),
+            logits,
+            groups,
+            _intervals(sketch, groups),
+            self._fires_on(sketch.tokens),
+            strict=True,
+        )
         return [
-            self._dashboard(
-                _Row(sketch, row, spooled, self.shard_size, self.corpus.facts.context_size),
-                latents[row],
-                decoder_norms[row],
-                logits[row],
+            Dashboard(
+                index=index,
+                n_tokens=facts.n_tokens,
+                n_active=n_active,
+                n_contexts=facts.n_contexts,
+                n_active_contexts=n_active_contexts,
+                sum_activation=total,
+                sum_squared_activation=total_squares,
+                max_activation=maximum,
+                decoder_norm=norm,
+                histogram=histogram,
+                logits=weights,
+                top=shown[0],
+                intervals=intervals,
+                random=shown[-1],
+                fires_on=fires_on,
             )
-            for row in range(len(latents))
-        ]
+            for index, n_active, n_active_contexts, total, total_squares, maximum, norm, histogram,
+            weights, shown, intervals, fires_on in columns
+        ]  # fmt: skip
 
-    def _dashboard(
-        self, row: _Row, latent: int, decoder_norm: float, logits: LogitWeights | None
-    ) -> Dashboard:
-        seen: set[tuple[int, int]] = set()
-        moments, tokens = row.sketch.moments, self.corpus.tokens
-        facts = self.corpus.facts
-        return Dashboard(
-            index=latent,
-            n_tokens=facts.n_tokens,
-            n_active=int(moments.n_active[row.number]),
-            n_contexts=facts.n_contexts,
-            n_active_contexts=int(moments.n_contexts[row.number]),
-            sum_activation=float(moments.total[row.number]),
-            sum_squared_activation=float(moments.total_squares[row.number]),
-            max_activation=float(row.edges[-1]),
-            decoder_norm=float(decoder_norm),
-            histogram=row.histogram(),
-            logits=logits,
-            top=marked(row.examples(row.sketch.top, 0), seen, tokens),
-            intervals=tuple(row.intervals(seen, tokens)),
-            random=marked(row.examples(row.sketch.random, 0), seen, tokens),
-            fires_on=self._fires_on(row),
+    def _fires_on(self, top: TopTokens) -> Iterator[tuple[TokenCount, ...]]:
+        used = top.counts > 0
+        tokens = top.tokens[used]
+        counts = map(
+            TokenCount,
+            tokens.tolist(),
+            top.counts[used].tolist(),
+            self.base_counts[tokens].tolist(),
+            top.totals[used].tolist(),
         )
-
-    def _fires_on(self, row: _Row) -> tuple[TokenCount, ...]:
-        counts = row.sketch.token_counts[row.number]
-        return tuple(
-            TokenCount(
-                token=int(token),
-                n_active=int(counts[token, COUNT]),
-                n_tokens=int(self.base_counts[token]),
-                total=float(counts[token, TOTAL]),
-            )
-            for token in most_frequent(counts, _TOKENS_SHOWN)
-        )
+        return _cut(counts, used.sum(axis=1))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One latent of a block's sketch."""
-
-    sketch: BlockSketch
-    number: int  # within the block
-    spooled: list[LatentSlices]  # of every shard, in order
-    shard_size: int
-    n_ctx: int
-
-    @property
-    def edges(self) -> npt.NDArray[np.float64]:
-        return self.sketch.edges[self.number]
-
-    @property
-    def counts(self) -> npt.NDArray[np.int64]:
-        return self.sketch.histogram[self.number]
-
-    def histogram(self) -> Histogram:
-        if not self.counts.any():
-            return Histogram(edges=(), counts=())
-        return Histogram(edges=tuple(self.edges.tolist()), counts=tuple(self.counts.tolist()))
-
-    def intervals(
-        self, seen: set[tuple[int, int]], tokens: npt.NDArray[np.int32]
-    ) -> Iterator[Interval]:
-        """Strongest first; none for a dead latent."""
-        if not self.counts.any():
-            return
-        groups = self.sketch.intervals.keys.shape[1]
-        each = len(self.counts) // groups
-        for group in reversed(range(groups)):
-            bins = slice(group * each, (group + 1) * each)
-            found = self.examples(self.sketch.intervals, group)
-            strongest = sorted(found, key=lambda example: -example.activation)
-            yield Interval(
-                lower=float(self.edges[bins.start]),
-                upper=float(self.edges[bins.stop]),
-                n_active=int(self.counts[bins].sum()),
-                examples=marked(strongest, seen, tokens),
-            )
-
-    def examples(self, selection: Selection, group: int) -> list[Example]:
-        """The picks of a group, best first."""
-        picks = selection.picks[self.number, group].tolist()
-        return [self._example(*pick) for pick in picks if pick[SIZE]]
-
-    def _example(self, shard: int, entry: int, first: int, size: int) -> Example:
-        slices = self.spooled[shard]
-        start = int(slices.starts[self.number])
-        places = slices.places[start + first : start + first + size]
-        values = slices.values[start + first : start + first + size].tolist()
-        context, position = divmod(int(slices.places[start + entry]), self.n_ctx)
-        return Example(
-            context=context + shard * self.shard_size,
-            position=position,
-            activation=values[entry - first],
-            positions=tuple((places % self.n_ctx).tolist()),
-            activations=tuple(values),
-        )
+def _examples(shown: Shown) -> Iterator[tuple[Example, ...]]:
+    """The examples of every latent and group, one after another."""
+    used = shown.contexts >= 0
+    starts, sizes = shown.starts[used], shown.sizes[used]
+    examples = map(
+        Example,
+        shown.contexts[used].tolist(),
+        shown.positions[used].tolist(),
+        shown.activations[used].tolist(),
+        _slices(shown.context_positions, starts, sizes),
+        _slices(shown.context_values, starts, sizes),
+        shown.repeated[used].tolist(),
+        shown.n_alike[used].tolist(),
+        shown.alike[used].tolist(),
+    )
+    counts = [used[:, first:end].sum(axis=1) for first, end in pairwise(shown.groups.tolist())]
+    return _cut(examples, np.stack(counts, axis=1).reshape(-1))
 
 
-def marked(
-    examples: list[Example], seen: set[tuple[int, int]], tokens: npt.NDArray[np.int32]
-) -> tuple[Example, ...]:
-    """Mark what was shown in an earlier group, and what reads like an example before it."""
-    windows = [_window(example, tokens) for example in examples]
-    counts, read = Counter(windows), set[bytes]()
-    marked = []
-    for example, window in zip(examples, windows, strict=True):
-        marked.append(
-            replace(
-                example,
-                repeated=(example.context, example.position) in seen,
-                n_alike=counts[window],
-                alike=window in read,
-            )
-        )
-        read.add(window)
-    seen.update((example.context, example.position) for example in examples)
-    return tuple(marked)
+def _intervals(
+    sketch: BlockSketch, groups: list[list[tuple[Example, ...]]]
+) -> Iterator[tuple[Interval, ...]]:
+    """Of every latent, strongest first; none for a dead one."""
+    n_bins = sketch.histogram.shape[1]
+    n_intervals = len(sketch.shown.groups) - 3  # between the top and the random sample
+    each = n_bins // n_intervals
+    alive = sketch.moments.n_active > 0
+    bounds = sketch.edges[alive, ::each]
+    counts = sketch.histogram[alive].reshape(-1, n_intervals, each).sum(axis=2)
+    examples = (
+        group for row, fires in zip(groups, alive.tolist(), strict=True) if fires
+        for group in row[1:-1]
+    )  # fmt: skip
+    intervals = map(
+        Interval,
+        bounds[:, -2::-1].reshape(-1).tolist(),
+        bounds[:, :0:-1].reshape(-1).tolist(),
+        counts[:, ::-1].reshape(-1).tolist(),
+        examples,
+    )
+    return _cut(intervals, np.where(alive, n_intervals, 0))
 
 
-def _window(example: Example, tokens: npt.NDArray[np.int32]) -> bytes:
-    """What two examples must share to read alike: the tokens around the selecting position."""
-    start = max(0, example.position - _ALIKE_REACH)
-    row = tokens[example.context, start : example.position + _ALIKE_REACH + 1]
-    return (example.position - start).to_bytes(2, "little") + row.tobytes()
+def _histograms(sketch: BlockSketch) -> Iterator[Histogram]:
+    """Of every latent; an empty one of a dead latent."""
+    alive = (sketch.moments.n_active > 0).tolist()
+    for fires, edges, counts in zip(
+        alive, sketch.edges.tolist(), sketch.histogram.tolist(), strict=True
+    ):
+        yield Histogram(tuple(edges), tuple(counts)) if fires else Histogram((), ())
+
+
+def _slices(values: Numbers, starts: Numbers, sizes: Numbers) -> Iterator[tuple[Any, ...]]:
+    whole = tuple(values.tolist())
+    return map(whole.__getitem__, map(slice, starts.tolist(), (starts + sizes).tolist()))
+
+
+def _cut(items: Iterable[Any], sizes: Numbers) -> Iterator[tuple[Any, ...]]:
+    """Consecutive items, so many at a time."""
+    whole, ends = tuple(items), np.cumsum(sizes)
+    return map(whole.__getitem__, map(slice, (ends - sizes).tolist(), ends.tolist()))
+
+
+def _in_rows(items: Iterator[Any], n_rows: int) -> list[list[Any]]:
+    whole = list(items)
+    width = len(whole) // n_rows
+    return [whole[row * width : (row + 1) * width] for row in range(n_rows)]

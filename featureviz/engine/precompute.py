@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
 
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
@@ -26,9 +25,8 @@ from featureviz.engine.final_norm import FinalNorm, final_norm
 from featureviz.engine.neurons import NeuronGatherer, with_neurons
 from featureviz.engine.plan import Ablate, Plan, Sources, batch_size, block_size, shard_size
 from featureviz.engine.silent import with_silent
-from featureviz.engine.sketches.histogram import edges
-from featureviz.engine.sketches.walk import BlockSketch, Stretch, empty_sketch, walk
-from featureviz.engine.spool import by_latent, read_maxima, read_slices, write_shard
+from featureviz.engine.sketches.walk import BlockSketch, Ground, sketch_block
+from featureviz.engine.spool import Spool, by_latent, write_shard
 from featureviz.engine.subject import Subject, SubjectFacts, load_subject
 from featureviz.engine.token_effects import Workplace, with_effects
 
@@ -168,7 +166,15 @@ class Bench:
 
     @cached_property
     def _composer(self) -> Composer:
-        return Composer(self.corpus, self._shards, self.plan.shard_size, self.plan.d_vocab)
+        return Composer(self.corpus, self.plan.d_vocab)
+
+    @cached_property
+    def _spool(self) -> Spool:
+        return Spool(self._shards, self.plan.shard_size * self.plan.context_size)
+
+    @property
+    def _ground(self) -> Ground:
+        return Ground(self.corpus.tokens, self.plan.d_vocab, self.plan.seed)
 
     @cached_property
     def _ablator(self) -> Ablator:
@@ -176,28 +182,7 @@ class Bench:
 
     def sketch(self, latents: range) -> BlockSketch:
         """Everything gathered of a block of latents; needs all shards."""
-        maxima = np.max(
-            [read_maxima(path)[latents.start : latents.stop] for path in self._shards], axis=0
-        )
-        sizes = self.plan.sizes
-        bins = np.stack([edges(float(maximum), sizes.n_bins) for maximum in maxima])
-        sketch = empty_sketch(bins, self.plan.d_vocab, sizes)
-        for stretch in self._stretches(latents):
-            walk(sketch, stretch)
-        return sketch
-
-    def _stretches(self, latents: range) -> Iterator[Stretch]:
-        for number, path in enumerate(self._shards):
-            contexts = self.plan.shard_contexts(number)
-            yield Stretch(
-                *read_slices(path, latents.start, latents.stop),
-                tokens=self.corpus.tokens[contexts.start : contexts.stop].reshape(-1),
-                n_ctx=self.plan.context_size,
-                shard=number,
-                origin=contexts.start * self.plan.context_size,
-                first_latent=latents.start,
-                seed=self.plan.seed,
-            )
+        return sketch_block(self._spool, latents, self._ground, self.plan.sizes)
 
     def _dashboards(self, latents: range, sketch: BlockSketch) -> list[Dashboard]:
         directions = self.dictionary.W_dec[latents.start : latents.stop]
@@ -211,8 +196,7 @@ class Bench:
         if writes is not None and self._norm is not None:
             W_U = self.subject.W_U
             dashboards = with_normalised(dashboards, writes(directions), W_U, self._norm)
-        stretches = self._stretches(latents)
-        dashboards = with_silent(dashboards, stretches, self.corpus, self.plan.d_vocab)
+        dashboards = with_silent(dashboards, self._spool, self.corpus, self._ground)
         dashboards = with_neurons(dashboards, self.dictionary, self._shards)
         if self.plan.ablate == "none":
             return dashboards

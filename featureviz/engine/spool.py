@@ -6,7 +6,8 @@ sample exact, and one latent's row can be read without the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,52 @@ class LatentSlices(NamedTuple):
     starts: npt.NDArray[np.int64]  # [n_latents + 1]; latent i has entries starts[i]:starts[i + 1]
     places: npt.NDArray[np.uint32]  # ascending within a latent
     values: npt.NDArray[np.float32]
+
+
+class Stretch(NamedTuple):
+    """The activations of consecutive latents in consecutive shards."""
+
+    starts: npt.NDArray[np.int64]  # [n_latents + 1]; latent i has entries starts[i]:starts[i + 1]
+    places: npt.NDArray[np.int64]  # context * n_ctx + position, of the corpus; ascending
+    values: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Spool:
+    """All shards of a run, read a few activations at a time."""
+
+    paths: Sequence[Path]
+    shard_positions: int  # positions in every shard but the last
+
+    def maxima(self, latents: range) -> npt.NDArray[np.float32]:
+        """The largest activation of each of these latents in the corpus; 0 for a silent one."""
+        found = [read_maxima(path, latents.start, latents.stop) for path in self.paths]
+        return np.asarray(np.max(found, axis=0))
+
+    def cuts(self, latents: range, most: int) -> Iterator[range]:
+        """The latents in runs of at most so many activations in all; one that has more, alone."""
+        totals = np.zeros(len(latents), np.int64)
+        for path in self.paths:
+            totals += np.diff(read_starts(path, latents.start, latents.stop))
+        first, held = 0, 0
+        for row, total in enumerate(totals.tolist()):
+            if row > first and held + total > most:
+                yield latents[first:row]
+                first, held = row, 0
+            held += total
+        yield latents[first:]
+
+    def stretches(self, latents: range, most: int) -> Iterator[Stretch]:
+        """These latents in corpus order, so many shards at once that at most `most` are held."""
+        group: list[tuple[int, LatentSlices]] = []
+        for number, path in enumerate(self.paths):
+            slices = read_slices(path, latents.start, latents.stop)
+            held = sum(len(each.places) for _, each in group)
+            if group and held + len(slices.places) > most:
+                yield _one_after_another(group)
+                group = []
+            group.append((number * self.shard_positions, slices))
+        yield _one_after_another(group)
 
 
 def by_latent(actives: Actives, d_sae: int) -> LatentSlices:
@@ -62,10 +109,16 @@ def write_shard(
     write_atomically(path, save(arrays))
 
 
-def read_maxima(path: Path) -> npt.NDArray[np.float32]:
-    """The largest activation of every latent in a shard [d_sae]."""
+def read_maxima(path: Path, first: int, end: int) -> npt.NDArray[np.float32]:
+    """The largest activation in a shard of latents [first, end)."""
     with safe_open(path, framework="numpy") as shard:
-        return np.asarray(shard.get_tensor("maxima"))
+        return np.asarray(shard.get_slice("maxima")[first:end])
+
+
+def read_starts(path: Path, first: int, end: int) -> npt.NDArray[np.int64]:
+    """Where the activations of latents [first, end) begin in a shard, and where the last's end."""
+    with safe_open(path, framework="numpy") as shard:
+        return np.asarray(shard.get_slice("starts")[first : end + 1])
 
 
 def read_slices(path: Path, first: int, end: int) -> LatentSlices:
@@ -78,6 +131,35 @@ def read_slices(path: Path, first: int, end: int) -> LatentSlices:
         places = np.asarray(shard.get_slice("places")[low:high])
         values = np.asarray(shard.get_slice("values")[low:high])
     return LatentSlices(starts - low, places, values)
+
+
+def _one_after_another(group: list[tuple[int, LatentSlices]]) -> Stretch:
+    """Slices of the same latents, each with its first place in the corpus, as one."""
+    starts = np.sum([slices.starts for _, slices in group], axis=0)
+    cursor = starts[:-1].copy()
+    places, values = np.empty(starts[-1], np.int64), np.empty(starts[-1], np.float32)
+    for origin, slices in group:
+        _append(slices.starts, slices.places, slices.values, origin, cursor, places, values)
+    return Stretch(starts, places, values)
+
+
+@compiled
+def _append(  # noqa: PLR0913, PLR0917 - compiled loops take array by array
+    starts: npt.NDArray[np.int64],
+    places: npt.NDArray[np.uint32],
+    values: npt.NDArray[np.float32],
+    origin: int,
+    cursor: npt.NDArray[np.int64],
+    all_places: npt.NDArray[np.int64],
+    all_values: npt.NDArray[np.float32],
+) -> None:
+    for latent in range(len(cursor)):
+        at = cursor[latent]
+        for entry in range(starts[latent], starts[latent + 1]):
+            all_places[at] = origin + np.int64(places[entry])
+            all_values[at] = values[entry]
+            at += 1
+        cursor[latent] = at
 
 
 @compiled

@@ -22,9 +22,8 @@ from featureviz.engine.activations import nonzeros
 from featureviz.engine.compose import Composer
 from featureviz.engine.dictionaries.base import DenseCodes
 from featureviz.engine.plan import SIZES
-from featureviz.engine.sketches.histogram import edges
-from featureviz.engine.sketches.walk import Sizes, Stretch, empty_sketch, walk
-from featureviz.engine.spool import by_latent, read_maxima, read_slices, write_shard
+from featureviz.engine.sketches.walk import Ground, Sizes, sketch_block
+from featureviz.engine.spool import Spool, by_latent, write_shard
 
 D_VOCAB = 6
 
@@ -74,29 +73,18 @@ class Spooled:
     shard_size: int  # contexts in a shard
     paths: list[Path]
 
-    def dashboards(self, sizes: Sizes, seed: int) -> list[Dashboard]:
-        case = self.case
-        maxima = np.max([read_maxima(path) for path in self.paths], axis=0)
-        bins = np.stack([edges(float(maximum), sizes.n_bins) for maximum in maxima])
-        sketch = empty_sketch(bins, D_VOCAB, sizes)
-        for stretch in self.stretches(seed):
-            walk(sketch, stretch)
-        composer = Composer(case.corpus, self.paths, self.shard_size, D_VOCAB)
-        norms = [1.0] * case.d_sae
-        return composer.dashboards(range(case.d_sae), sketch, norms, [None] * case.d_sae)
+    @property
+    def spool(self) -> Spool:
+        return Spool(self.paths, self.shard_size * self.case.n_ctx)
 
-    def stretches(self, seed: int) -> Iterator[Stretch]:
-        for number, path in enumerate(self.paths):
-            first = number * self.shard_size
-            yield Stretch(
-                *read_slices(path, 0, self.case.d_sae),
-                tokens=self.case.tokens[first : first + self.shard_size].reshape(-1),
-                n_ctx=self.case.n_ctx,
-                shard=number,
-                origin=first * self.case.n_ctx,
-                first_latent=0,
-                seed=seed,
-            )
+    def dashboards(self, sizes: Sizes, seed: int, held: int = 1 << 22) -> list[Dashboard]:
+        case = self.case
+        latents = range(case.d_sae)
+        sketch = sketch_block(self.spool, latents, Ground(case.tokens, D_VOCAB, seed), sizes, held)
+        norms = [1.0] * case.d_sae
+        return Composer(case.corpus, D_VOCAB).dashboards(
+            latents, sketch, norms, [None] * case.d_sae
+        )
 
 
 @contextmanager

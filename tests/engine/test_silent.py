@@ -12,6 +12,7 @@ from featureviz.dashboards.schema import TokenCount
 from featureviz.engine.plan import SIZES
 from featureviz.engine.precompute import prepare
 from featureviz.engine.silent import favourites, with_silent
+from featureviz.engine.sketches.walk import Ground
 from tests.engine.dense import D_VOCAB, Case, cases, encoded, spooled
 from tests.engine.test_neurons import blank
 from tests.engine.test_precompute import run
@@ -22,7 +23,8 @@ WORD = (1 << 64) - 1
 def with_silents(case, seed=0, shard_size=None):
     with spooled(case, shard_size) as shards:
         boards = shards.dashboards(SIZES, seed)
-        return with_silent(boards, shards.stretches(seed), case.corpus, D_VOCAB)
+        ground = Ground(case.tokens, D_VOCAB, seed)
+        return with_silent(boards, shards.spool, case.corpus, ground)
 
 
 def mix(word):

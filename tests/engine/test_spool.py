@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featureviz.engine.activations import Actives
-from featureviz.engine.spool import by_latent, maxima, read_maxima, read_slices, write_shard
+from featureviz.engine.spool import (
+    Spool,
+    by_latent,
+    maxima,
+    read_maxima,
+    read_slices,
+    write_shard,
+)
 
 
 def actives(entries):
@@ -51,7 +58,7 @@ def test_a_part_read_back_is_the_part_written(tmp_path_factory, found, first, en
     assert part.starts.tolist() == (slices.starts[first : end + 1] - slices.starts[first]).tolist()
     assert part.places.tolist() == slices.places[kept].tolist()
     assert part.values.tolist() == slices.values[kept].tolist()
-    assert read_maxima(path).tolist() == maxima(slices).tolist()
+    assert read_maxima(path, first, end).tolist() == maxima(slices)[first:end].tolist()
 
 
 @pytest.mark.parametrize("found", [[], [(3, 0, 1.0)]], ids=["a silent shard", "a silent block"])
@@ -60,3 +67,66 @@ def test_latents_without_any_activation_are_read_as_empty(tmp_path, found):
     part = read_slices(tmp_path / "0.safetensors", 2, 4)
     assert part.starts.tolist() == [0, 0, 0]
     assert len(part.places) == len(part.values) == 0
+
+
+SHARD_POSITIONS = 21
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("shards")
+
+
+def spool_of(folder, shards):
+    """Shards of five latents on disk, and all activations of each latent in corpus order."""
+    paths = [folder / f"{number}.safetensors" for number in range(len(shards))]
+    everything = [[] for _ in range(5)]
+    for number, (path, found) in enumerate(zip(paths, shards, strict=True)):
+        write_shard(path, by_latent(actives(found), 5))
+        for place, latent, value in sorted(found):
+            everything[latent].append((number * SHARD_POSITIONS + place, value))
+    return Spool(paths, SHARD_POSITIONS), everything
+
+
+@settings(deadline=None, max_examples=60)
+@given(shards=st.lists(entries, min_size=1, max_size=4), held=st.integers(1, 60))
+def test_all_shards_are_read_in_corpus_order_whatever_is_held_at_once(folder, shards, held):
+    spool, everything = spool_of(folder, shards)
+    found = [[] for _ in range(5)]
+    for part in spool.cuts(range(5), held):
+        for stretch in spool.stretches(part, held):
+            for row, latent in enumerate(part):
+                own = slice(stretch.starts[row], stretch.starts[row + 1])
+                found[latent] += zip(stretch.places[own], stretch.values[own], strict=True)
+    assert found == everything
+    assert spool.maxima(range(5)).tolist() == [
+        max((value for _, value in own), default=0) for own in everything
+    ]
+
+
+@settings(deadline=None, max_examples=60)
+@given(shards=st.lists(entries, min_size=1, max_size=4), held=st.integers(1, 60))
+def test_no_more_is_held_than_asked_but_for_one_latent_in_one_shard(folder, shards, held):
+    spool, everything = spool_of(folder, shards)
+    for part in spool.cuts(range(5), held):
+        assert len(part) == 1 or sum(len(everything[latent]) for latent in part) <= held
+        least = max(
+            sum(latent in part for _, latent, _ in found) for found in shards
+        )  # a shard's share of it is read whole
+        for stretch in spool.stretches(part, held):
+            assert len(stretch.values) <= max(held, least)
+
+
+def test_ten_times_the_shards_hold_no_more_at_once(folder):
+    shard = [(place, latent, 1.0) for place in range(SHARD_POSITIONS) for latent in range(5)]
+    most = []
+    for n_shards in (4, 40):
+        spool, _ = spool_of(folder, [shard] * n_shards)
+        stretches = [
+            len(stretch.values)
+            for part in spool.cuts(range(5), 50)
+            for stretch in spool.stretches(part, 50)
+        ]
+        assert sum(stretches) == n_shards * len(shard)
+        most.append(max(stretches))
+    assert most == [42, 42]

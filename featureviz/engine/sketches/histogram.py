@@ -21,7 +21,7 @@ def edges(maximum: float, n_bins: int) -> npt.NDArray[np.float64]:
 def bin_of(value: float, bin_edges: npt.NDArray[np.float64]) -> int:
     """The bin k with edges[k] < value <= edges[k + 1]: a guess, then a step to be exact."""
     n_bins = len(bin_edges) - 1
-    guess = min(n_bins - 1, max(0, int(value / bin_edges[n_bins] * n_bins)))
+    guess = min(n_bins - 1, int(value * (n_bins / bin_edges[n_bins])))
     while guess > 0 and value <= bin_edges[guess]:
         guess -= 1
     while guess < n_bins - 1 and value > bin_edges[guess + 1]:

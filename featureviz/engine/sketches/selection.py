@@ -13,24 +13,21 @@ import numpy.typing as npt
 
 from featureviz.engine.compiled import compiled
 
-SHARD, ENTRY, FIRST, SIZE = range(4)  # columns of a pick
-
 
 class Selection(NamedTuple):
-    """For every latent and group up to k picks, best first; an unused one has size 0.
+    """For every latent and group up to k picks, best first; an unused one is -1.
 
-    A pick says where its activations are spooled: the shard, and in the latent's slice of it the
-    chosen entry, the first entry of the same context, and how many the context has.
+    A pick is an entry, counted among the latent's activations in corpus order.
     """
 
     keys: npt.NDArray[np.float64]  # [n_latents, n_groups, k]; larger is better
-    picks: npt.NDArray[np.int64]  # [n_latents, n_groups, k, 4]
+    picks: npt.NDArray[np.int64]  # [n_latents, n_groups, k]
 
 
 def empty_selection(n_latents: int, n_groups: int, k: int) -> Selection:
     """Before anything was seen."""
     shape = (n_latents, n_groups, k)
-    return Selection(np.full(shape, -np.inf), np.zeros((*shape, 4), np.int64))
+    return Selection(np.full(shape, -np.inf), np.full(shape, -1, np.int64))
 
 
 @compiled
@@ -38,20 +35,30 @@ def offer(
     keys: npt.NDArray[np.float64],
     picks: npt.NDArray[np.int64],
     key: float,
-    pick: tuple[int, int, int, int],
+    pick: int,
+    context_first: int,
 ) -> None:
-    """Offer one group [k], [k, 4] a context's choice; of equal keys the earlier stays ahead."""
+    """Offer one group [k] an entry, in corpus order; of equal keys the earlier stays ahead.
+
+    `context_first` is the first entry of its context: a pick from there on is of the same one,
+    and only the better of the two stays.
+    """
     k = len(keys)
     if k == 0 or not key > keys[k - 1]:
         return
     at = k - 1
+    for held in range(k):
+        if picks[held] >= context_first:
+            if not key > keys[held]:
+                return
+            at = held
+            break
     while at > 0 and key > keys[at - 1]:
         keys[at] = keys[at - 1]
         picks[at] = picks[at - 1]
         at -= 1
     keys[at] = key
-    for column in range(4):
-        picks[at, column] = pick[column]
+    picks[at] = pick
 
 
 @compiled
@@ -63,7 +70,8 @@ def latent_state(seed: int, latent: int) -> np.uint64:
 @compiled
 def priority(state: np.uint64, place: int, salt: int) -> float:
     """A number in [0, 1) that depends on nothing but its arguments (splitmix64, 53 bits)."""
-    return np.float64(mix(mix(state + np.uint64(place)) + np.uint64(salt)) >> np.uint64(11)) / 2**53
+    word = mix(mix(state + np.uint64(place)) + np.uint64(salt))
+    return np.float64(word >> np.uint64(11)) * 2.0**-53
 
 
 @compiled

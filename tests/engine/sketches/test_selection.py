@@ -74,15 +74,22 @@ def test_priorities_are_uniform_whichever_argument_counts_up(varied):
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 6), max_size=30), st.integers(0, 5))
-def test_the_k_largest_stay_and_equals_in_the_order_they_came(keys, k):
+@given(
+    st.lists(st.lists(st.integers(0, 6), min_size=1, max_size=4), max_size=15), st.integers(0, 5)
+)
+def test_the_best_of_each_context_and_the_k_largest_of_them_stay_equals_as_they_came(contexts, k):
     selection = empty_selection(2, 3, k)
     group_keys, group_picks = selection.keys[1, 2], selection.picks[1, 2]
-    for number, key in enumerate(keys):
-        offer(group_keys, group_picks, float(key), (0, number, 2 * number, 1))
-    ranked = sorted(range(len(keys)), key=lambda number: (-keys[number], number))[:k]
-    kept = [pick for pick in group_picks.tolist() if pick[-1]]
-    assert kept == [[0, number, 2 * number, 1] for number in ranked]
-    assert group_keys[: len(kept)].tolist() == [keys[number] for number in ranked]
-    assert not selection.picks[0].any()
-    assert not selection.picks[1, :2].any()
+    best, entry = [], 0
+    for keys in contexts:
+        first = entry
+        for key in keys:
+            offer(group_keys, group_picks, float(key), entry, first)
+            entry += 1
+        best.append((max(keys), first + keys.index(max(keys))))
+    ranked = sorted(best, key=lambda one: (-one[0], one[1]))[:k]
+    kept = group_picks[group_picks >= 0].tolist()
+    assert kept == [pick for _, pick in ranked]
+    assert group_keys[: len(kept)].tolist() == [key for key, _ in ranked]
+    assert (selection.picks[0] < 0).all()
+    assert (selection.picks[1, :2] < 0).all()

@@ -131,6 +131,15 @@ def test_any_cut_into_shards_gives_the_same_bytes(case, sizes, data):
 
 
 @thoroughly
+@given(cases(), ALL_SIZES, st.data())
+def test_however_little_is_held_at_once_the_bytes_are_the_same(case, sizes, data):
+    size = data.draw(st.integers(1, case.n_contexts), label="contexts in a shard")
+    held = data.draw(st.integers(1, 20), label="activations held")
+    with spooled(case, size) as shards:
+        assert encoded(shards.dashboards(sizes, 3, held)) == encoded(shards.dashboards(sizes, 3))
+
+
+@thoroughly
 @given(cases(), st.integers(1, 2**32))
 def test_another_seed_changes_samples_and_nothing_else(case, seed):
     for one, other in zip(dashboards(case), dashboards(case, seed=seed), strict=True):
