@@ -14,8 +14,9 @@ from django.db import models
 from django.urls import reverse
 
 from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.relations import Relations
 from featureviz.dashboards.schema import Dashboard
-from featureviz.dashboards.store import read_dashboard
+from featureviz.dashboards.store import read_dashboard, read_relations
 
 _open = lru_cache(maxsize=16)(StoredCorpus)  # a vocabulary takes milliseconds to read
 # first segments of addresses that no model may take
@@ -141,6 +142,11 @@ class Run(models.Model):
         block = index // self.block_size
         return read_dashboard(self.folder / "blocks" / f"{block:05d}.pack", index)
 
+    def relations(self, other: Run, index: int) -> Relations:
+        """How one latent goes with those of another run, read from its pack."""
+        block = index // self.block_size
+        return read_relations(self.folder / "relations" / other.key / f"{block:05d}.pack", index)
+
 
 class Job(models.Model):
     """A unit of work of a run; the row, not the broker, is the truth about it."""
@@ -150,6 +156,7 @@ class Job(models.Model):
 
         SHARD = "shard"  # contexts in, activations and sketch out
         BLOCK = "block"  # latents in, dashboards out
+        RELATE = "relate", "Relation"  # latents in, how they go with another run's out
 
     class State(models.TextChoices):
         """Where a job stands."""
@@ -160,7 +167,8 @@ class Job(models.Model):
         FAILED = "failed"
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="jobs")
-    kind = models.CharField(max_length=5, choices=Kind)
+    kind = models.CharField(max_length=6, choices=Kind)
+    other = models.ForeignKey(Run, models.CASCADE, null=True, related_name="relations_to")
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)
     size = models.PositiveIntegerField()  # contexts or latents
@@ -171,11 +179,32 @@ class Job(models.Model):
     problem = models.TextField(blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "kind", "number"], name="job_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "kind", "number"], condition=models.Q(other=None), name="job_once"
+            ),
+            models.UniqueConstraint(
+                fields=["run", "other", "number"],
+                condition=models.Q(other__isnull=False),
+                name="relation_once",
+            ),
+        ]
         indexes = [models.Index(fields=["state", "heartbeat"])]
 
     def __str__(self) -> str:
-        return f"{self.run} {self.kind} {self.number}"
+        other = f" to {self.other}" if self.other else ""
+        return f"{self.run} {self.kind} {self.number}{other}"
+
+    @property
+    def product(self) -> Path:
+        """The file the job makes; it appears whole."""
+        match self.kind:
+            case Job.Kind.SHARD:
+                return self.run.folder / "shards" / f"{self.number:05d}.safetensors"
+            case Job.Kind.BLOCK:
+                return self.run.folder / "blocks" / f"{self.number:05d}.pack"
+        key = self.other.key if self.other else ""
+        return self.run.folder / "relations" / key / f"{self.number:05d}.pack"
 
 
 class LatentQuerySet(models.QuerySet["Latent"]):

@@ -117,6 +117,38 @@ def test_a_full_disk_ends_the_run_with_the_reason_and_it_resumes_when_there_is_r
     assert on_folder.packs() == expected
 
 
+def relation_packs(installation):
+    return {
+        path.name: path.read_bytes()
+        for path in installation.data.glob("store/runs/*/relations/*/*")
+    }
+
+
+def test_another_worker_finishes_the_relation_one_was_killed_at(on_folder):
+    on_folder.register(pause=0)
+    on_folder.python(
+        "run = runs.find('kkk')\n"
+        "while job := claims.claim('w', run):\n"
+        "    if job.kind == 'relate': claims.release(job); break\n"
+        "    bench = toy.ToyBench(run)\n"
+        "    step = bench.shard if job.kind == 'shard' else bench.block\n"
+        "    step(job.number, lambda done: None); claims.finish(job)\n"
+        "    runs.publish_if_done(run)\n"
+        "run.refresh_from_db(); run.plan['pause'] = 0.2; run.save()\n"
+    )
+    with on_folder.workers(1) as [victim]:
+        on_folder.wait_until(lambda: running(on_folder, "relate"))
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+    assert on_folder.state() == "done"
+    assert len(relation_packs(on_folder)) < 3
+    with on_folder.workers(2):
+        on_folder.wait_until(lambda: not on_folder.rows(UNDONE))
+    assert len(relation_packs(on_folder)) == 3
+    attempts = on_folder.rows("select attempts from catalog_job where kind = 'relate'")
+    assert sorted(attempts) == [(1,), (1,), (2,)]
+
+
 def test_processes_claiming_at_once_never_claim_the_same_job(on_folder):
     on_folder.python(
         "from dataclasses import replace\n"
@@ -147,3 +179,4 @@ def test_processes_claiming_at_once_never_claim_the_same_job(on_folder):
 
 
 RUNNING = "select id from catalog_job where state = 'running'"
+UNDONE = "select id from catalog_job where state != 'done'"

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
 
-from featureviz.catalog import runs
+from featureviz.catalog import claims, runs
 from featureviz.catalog.models import Run
 from featureviz.celery import enqueue
 from featureviz.engine.errors import EngineError
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             run = self._run(options)
         except (EngineError, runs.CatalogError) as error:
             raise CommandError(str(error), returncode=BAD_INPUT) from error
-        if run.state == Run.State.DONE:
+        if run.state == Run.State.DONE and not claims.is_relating(run):
             self.stdout.write(f"Nothing to do: all of {run.dictionary} is there.")
         elif options["queue"]:
             enqueue("precompute.work")
