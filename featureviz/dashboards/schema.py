@@ -1,8 +1,10 @@
 """What a dashboard holds: frozen, versioned records. Edges and units travel with the data."""
 
+from __future__ import annotations
+
 import msgspec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -88,7 +90,7 @@ class Dashboard(Record, frozen=True, gc=False):
     n_active_contexts: int  # contexts with at least one active position
     sum_activation: float
     sum_squared_activation: float
-    max_activation: float  # 0 when dead
+    max_activation: float  # 0 when dead; of a negative end the minimum
     decoder_norm: float
     histogram: Histogram  # of the activations > 0
     logits: LogitWeights | None  # none where the hook writes nothing linearly
@@ -97,6 +99,9 @@ class Dashboard(Record, frozen=True, gc=False):
     random: tuple[Example, ...]  # uniform over active positions, distinct contexts
     fires_on: tuple[TokenCount, ...]  # most frequent first
     effect_threshold: float | None = None  # nats; smaller effects are left out of the examples
+    # Of a signed latent, whose numbers above are of its activations > 0: the same of those < 0,
+    # with their sign, strongest (most negative) first. Its logit weights are of one unit that way.
+    negative: Dashboard | None = None
 
     @property
     def density(self) -> float:
@@ -107,3 +112,8 @@ class Dashboard(Record, frozen=True, gc=False):
     def mean_activation(self) -> float:
         """Mean over the active positions; 0 when dead."""
         return self.sum_activation / self.n_active if self.n_active else 0.0
+
+    @property
+    def min_activation(self) -> float:
+        """The least activation of a signed latent; 0 where none is negative."""
+        return self.negative.max_activation if self.negative else 0.0
