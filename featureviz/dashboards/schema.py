@@ -1,5 +1,7 @@
 """What a dashboard holds: frozen, versioned records. Edges and units travel with the data."""
 
+from __future__ import annotations
+
 import msgspec
 
 SCHEMA_VERSION = 3
@@ -112,7 +114,7 @@ class Dashboard(Record, frozen=True, gc=False):
     n_active_contexts: int  # contexts with at least one active position
     sum_activation: float
     sum_squared_activation: float
-    max_activation: float  # 0 when dead
+    max_activation: float  # 0 when dead; of a negative end the minimum
     decoder_norm: float
     histogram: Histogram  # of the activations > 0
     logits: LogitWeights | None  # none where the hook writes nothing linearly
@@ -126,6 +128,9 @@ class Dashboard(Record, frozen=True, gc=False):
     alignment: tuple[NeuronWeight, ...] | None = None  # None: no neuron basis at the hook
     correlated_neurons: tuple[NeuronCorrelation, ...] | None = None  # None: likewise, or left out
     neurons_left_out: str = ""  # why correlations were left out though there are neurons
+    # Of a signed latent, whose numbers above are of its activations > 0: the same of those < 0,
+    # with their sign, strongest (most negative) first. Its logit weights are of one unit that way.
+    negative: Dashboard | None = None
 
     @property
     def shown_logits(self) -> LogitWeights | None:
@@ -141,3 +146,8 @@ class Dashboard(Record, frozen=True, gc=False):
     def mean_activation(self) -> float:
         """Mean over the active positions; 0 when dead."""
         return self.sum_activation / self.n_active if self.n_active else 0.0
+
+    @property
+    def min_activation(self) -> float:
+        """The least activation of a signed latent; 0 where none is negative."""
+        return self.negative.max_activation if self.negative else 0.0

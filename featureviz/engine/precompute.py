@@ -15,11 +15,13 @@ from featureviz.dashboards.schema import Dashboard, LogitWeights
 from featureviz.dashboards.store import write_pack
 from featureviz.engine.ablation import Ablator, ablator
 from featureviz.engine.activations import Actives, active_latents, joined
+from featureviz.engine.baselines import KINDS, Place, baseline, fit_notices, hook_of
 from featureviz.engine.compose import Composer
 from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
 from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.effects import logit_weights, with_normalised
+from featureviz.engine.ends import with_both_ends
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
 from featureviz.engine.final_norm import FinalNorm, final_norm
 from featureviz.engine.neurons import NeuronGatherer, with_neurons
@@ -33,6 +35,8 @@ from featureviz.engine.token_effects import Workplace, with_effects
 Report = Callable[[int], None]  # how many contexts, or latents, are done
 
 _DEFAULT_CONTEXT = 128
+_SPOOLED_BYTES = 8  # an activation
+_MUCH_DISK = 1.0  # GB a person should be told of
 
 
 def _silent(_done: int) -> None:
@@ -44,7 +48,7 @@ class Request:
     """What a person asks for."""
 
     model: str  # folder or TransformerLens name
-    dictionary: str  # SAELens folder
+    dictionary: str  # SAELens folder; or neurons, pca, ica, random: a basis of `hook`
     corpus: Path
     hook: str | None = None  # else the dictionary's own
     context_size: int | None = None  # else the dictionary's own, else 128
@@ -71,16 +75,23 @@ def prepare(request: Request, store: Path) -> Prepared:
 
     Raises: EngineError on bad input; nothing is left behind then.
     """
-    dictionary = load_dictionary(request.dictionary, request.hook)
+    given = _given_dictionary(request)
+    hook = given.facts.hook if given else hook_of(request.dictionary, request.hook)
     subject = load_subject(request.model)
-    _check_fit(subject, dictionary)
-    context_size = _context_size(request, subject, dictionary)
+    subject.check_hook(hook)
+    if given:
+        _check_fit(subject, given)
+    context_size = _context_size(request, subject, given)
     if request.max_contexts is not None and request.max_contexts < 1:
         raise CorpusError(f"--max-contexts {request.max_contexts}: expected 1 or more.")
     contexts = cut(
         read_documents(request.corpus), subject.tokenizer, context_size, request.max_contexts
     )
     _check_tokens(subject, contexts)
+    dictionary = given
+    if dictionary is None:
+        place = Place(subject, hook, contexts, request.seed)
+        dictionary = load_dictionary(str(baseline(request.dictionary, place, store)))
     corpus = store_corpus(
         request.corpus, subject.tokenizer, contexts, store, subject.facts.d_vocab
     ).facts
@@ -89,7 +100,7 @@ def prepare(request: Request, store: Path) -> Prepared:
         subject.facts,
         dictionary.facts,
         corpus,
-        _notices(corpus),
+        (*_notices(corpus), *_notices_of_baseline(dictionary.facts, corpus)),
     )
 
 
@@ -128,8 +139,9 @@ class Bench:
         """Write the dashboards of one block of latents; needs all shards."""
         latents = self.plan.block_latents(number)
         dashboards = self._dashboards(latents, self.sketch(latents))
+        dashboards = with_both_ends(dashboards, self.plan.ends)
         write_pack(block_path(self._folder, number), dashboards)
-        report(len(latents))
+        report(len(dashboards))
 
     @cached_property
     def subject(self) -> Subject:
@@ -219,9 +231,15 @@ _CHANGED = (
 )
 
 
+def _given_dictionary(request: Request) -> Dictionary | None:
+    """The dictionary a request names by its folder; none where it asks for a baseline."""
+    if request.dictionary in KINDS:
+        return None
+    return load_dictionary(request.dictionary, request.hook)
+
+
 def _check_fit(subject: Subject, dictionary: Dictionary) -> None:
     facts = dictionary.facts
-    subject.check_hook(facts.hook)
     probe = subject.activations(torch.zeros(1, 1, dtype=torch.long), facts.hook)
     if probe.shape[-1] != facts.d_in:
         raise DictionaryError(
@@ -240,11 +258,12 @@ def _check_tokens(subject: Subject, contexts: Contexts) -> None:
         )
 
 
-def _context_size(request: Request, subject: Subject, dictionary: Dictionary) -> int:
+def _context_size(request: Request, subject: Subject, dictionary: Dictionary | None) -> int:
     n_ctx = subject.facts.n_ctx
     wanted = request.context_size
     if wanted is None:
-        return min(dictionary.facts.context_size or _DEFAULT_CONTEXT, n_ctx)
+        own = dictionary.facts.context_size if dictionary else None
+        return min(own or _DEFAULT_CONTEXT, n_ctx)
     if not 2 <= wanted <= n_ctx:
         raise CorpusError(
             f"--context-size {wanted}: {subject.facts.name} reads 2 to {n_ctx} positions."
@@ -261,6 +280,19 @@ def _notices(corpus: CorpusFacts) -> tuple[str, ...]:
     )
 
 
+def _notices_of_baseline(facts: DictionaryFacts, corpus: CorpusFacts) -> tuple[str, ...]:
+    if not facts.dense:
+        return ()
+    gigabytes = facts.most_active * corpus.n_tokens * _SPOOLED_BYTES / 1e9
+    if gigabytes < _MUCH_DISK:
+        return fit_notices(Path(facts.source))
+    return (
+        *fit_notices(Path(facts.source)),
+        f"{facts.name} is active on nearly every token: up to {gigabytes:.1f} GB of activations go "
+        "to the store. --max-contexts makes it less.",
+    )
+
+
 def _found_at(source: str) -> str:
     """A folder's full path, so that any process finds it; another name as it is."""
     path = Path(source)
@@ -271,7 +303,7 @@ def _plan(request: Request, subject: Subject, dictionary: Dictionary, corpus: Co
     return Plan(
         sources=Sources(
             _found_at(request.model),
-            _found_at(request.dictionary),
+            _found_at(dictionary.facts.source),
             str(Path(request.corpus).resolve()),
         ),
         model_digest=subject.facts.digest,
@@ -284,7 +316,12 @@ def _plan(request: Request, subject: Subject, dictionary: Dictionary, corpus: Co
         d_vocab=max(subject.facts.d_vocab, len(subject.tokenizer)),
         seed=request.seed,
         batch_size=batch_size(corpus.context_size),
-        shard_size=shard_size(corpus.context_size),
-        block_size=block_size(subject.facts.d_vocab),
+        shard_size=shard_size(corpus.context_size, dictionary.facts.most_active),
+        block_size=block_size(
+            subject.facts.d_vocab,
+            corpus.n_tokens if dictionary.facts.dense else 0,
+            dictionary.facts.ends,
+        ),
         ablate=request.ablate,
+        ends=dictionary.facts.ends,
     )

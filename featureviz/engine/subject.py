@@ -85,6 +85,12 @@ class Subject:
             f"{len(self.bridge.hook_dict)} in all. Name one with --hook."
         )
 
+    def is_rectified(self, hook: str) -> bool:
+        """Whether a ReLU ends at `hook`, so that nothing there is negative; False when unsure."""
+        cfg = self.bridge.cfg
+        gated = getattr(cfg, "gated_mlp", True)
+        return hook.endswith(".mlp.hook_post") and cfg.act_fn == "relu" and not gated
+
     @torch.inference_mode()
     def activations(
         self, tokens: Int[Tensor, "batch n_ctx"], hook: str

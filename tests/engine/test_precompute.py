@@ -285,6 +285,7 @@ def test_the_key_depends_on_everything_but_where_inputs_were_found(request_of, t
         "sizes": dict.fromkeys(msgspec.to_builtins(plan.sizes), 1),
         "version": "0",
         "ablate": "top",
+        "ends": 9,
     }
     assert set(changes) == set(plan.as_json()) - {"sources"}
     keys = {smaller(plan, **{name: value}).key for name, value in changes.items()}
