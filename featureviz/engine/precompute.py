@@ -16,6 +16,7 @@ from featureviz.dashboards.schema import Dashboard, LogitWeights
 from featureviz.dashboards.store import write_pack
 from featureviz.engine.ablation import Ablator, ablator
 from featureviz.engine.activations import Actives, active_latents, joined
+from featureviz.engine.attention import with_sources
 from featureviz.engine.compose import Composer
 from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
 from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
@@ -214,6 +215,9 @@ class Bench:
         stretches = self._stretches(latents)
         dashboards = with_silent(dashboards, stretches, self.corpus, self.plan.d_vocab)
         dashboards = with_neurons(dashboards, self.dictionary, self._shards)
+        dashboards = with_sources(
+            dashboards, self.subject, self.dictionary, self.corpus, self.plan.batch_size
+        )
         if self.plan.ablate == "none":
             return dashboards
         place = Workplace(self._ablator, self.subject, self.dictionary, self.corpus)
