@@ -1,26 +1,19 @@
 """Everything a latent's page shows, gathered before it is drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from featureviz.browse.attention import Sourced, sourced
+from featureviz.browse.logits import LogitForm, logit_forms
 from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.switches import Switches
 from featureviz.catalog.models import Latent, Run
 from featureviz.dashboards.corpora import StoredCorpus
-from featureviz.dashboards.schema import Dashboard, TokenWeight
+from featureviz.dashboards.schema import Dashboard
 from featureviz.dashboards.text import readable
 
 _FIRES_ON_SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """A token and its logit weight."""
-
-    token: int
-    text: str
-    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +94,21 @@ class LatentPage:
         """The largest count of the histogram."""
         return max(self.dashboard.histogram.counts)
 
-    @property
-    def logit_steps(self) -> str:
-        """What was done to the raw logit weights, in words."""
-        steps = self.dashboard.logits.steps if self.dashboard.logits else ()
-        return ", ".join(steps) or "direct path, raw"
+    @cached_property
+    def logit_forms(self) -> list[LogitForm]:
+        """Its logit weights; none where it writes nothing linearly."""
+        return logit_forms(self.dashboard, self._text)
 
     @property
-    def last_edge(self) -> float:
-        """The upper end of the logit weights' histogram."""
-        return self.dashboard.logits.histogram.edges[-1] if self.dashboard.logits else 0.0
+    def logit_form(self) -> str:
+        """The form shown: the one asked for where it is there, else the first."""
+        names = [form.name for form in self.logit_forms]
+        return self.switches.logits if self.switches.logits in names else (names or [""])[0]
+
+    @cached_property
+    def sourced(self) -> list[Sourced]:
+        """Where an attention layer brought its strongest examples from; none at other hooks."""
+        return sourced(self.dashboard, self.corpus, self._text)
 
     @property
     def previous(self) -> int | None:
@@ -122,21 +120,6 @@ class LatentPage:
         """The index after this one."""
         following = self.latent.index + 1
         return following if following <= self.last_index else None
-
-    @cached_property
-    def promoted(self) -> list[Weight]:
-        """Largest logit weights."""
-        return self._weights(self.dashboard.logits.top if self.dashboard.logits else ())
-
-    @cached_property
-    def suppressed(self) -> list[Weight]:
-        """Smallest logit weights."""
-        return self._weights(self.dashboard.logits.bottom if self.dashboard.logits else ())
-
-    @property
-    def largest_weight(self) -> float:
-        """The longest bar stands for this."""
-        return max((abs(row.value) for row in self.promoted + self.suppressed), default=0.0)
 
     @cached_property
     def fires_on(self) -> list[Firing]:
@@ -152,9 +135,6 @@ class LatentPage:
             )
             for row in self.dashboard.fires_on[:_FIRES_ON_SHOWN]
         ]
-
-    def _weights(self, weights: Sequence[TokenWeight]) -> list[Weight]:
-        return [Weight(row.token, self._text(row.token), row.value) for row in weights[:10]]
 
     def _text(self, token: int) -> str:
         return readable(self.corpus.vocabulary[token])

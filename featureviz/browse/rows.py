@@ -116,14 +116,15 @@ class Reader:
     dashboard: Dashboard
 
     def groups(self) -> list[Group]:
-        """Strongest contexts, the intervals from strongest to weakest, a random sample."""
+        """Strongest contexts, intervals from strongest to weakest, a random sample, the silent."""
         top = Group("top", f"Top {len(self.dashboard.top)}", self.rows("top", self.dashboard.top))
         sample = Group("random", "Random sample", self.rows("random", self.dashboard.random))
-        return [top, *self._intervals(), sample]
+        silent = Group("silent", "Silent", self.rows("silent", self.dashboard.silent))
+        return [top, *self._intervals(), sample, *([silent] if silent.rows else [])]
 
     def linked(self, place: str) -> Row | None:
         """The example at `<context>.<position>`; none when no group holds it."""
-        every = [self.dashboard.top, self.dashboard.random]
+        every = [self.dashboard.top, self.dashboard.random, self.dashboard.silent]
         every += [interval.examples for interval in self.dashboard.intervals]
         for example in (example for examples in every for example in examples):
             if f"{example.context}.{example.position}" == place:

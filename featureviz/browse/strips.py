@@ -43,6 +43,9 @@ class Strip:
             marks[mark] = (
                 f'<b class="l{lit.level}{peak}{joined}" data-a="{number}">{marks[mark]}</b>'
             )
+        if marks and row.peak not in row.lit:  # a silent row
+            joined = " j" if is_joined(row.texts[row.peak]) else ""
+            marks[row.peak] = f'<b class="k{joined}">{marks[row.peak]}</b>'
         return marks
 
     def _reading(self) -> str:

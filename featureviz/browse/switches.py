@@ -11,6 +11,7 @@ VALUES = {
     "br": ("off", "on"),
     "sp": ("off", "on"),
     "y": ("linear", "log"),
+    "logits": ("normalised", "raw"),
 }
 
 
@@ -23,6 +24,7 @@ class Switches:
     br: str = "off"  # real line breaks
     sp: str = "off"  # spaces drawn as ·
     y: str = "linear"  # the histogram's count axis
+    logits: str = "normalised"  # the form of the logit weights
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:

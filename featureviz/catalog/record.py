@@ -8,7 +8,14 @@ import msgspec
 
 from featureviz.catalog.models import Latent, Run
 from featureviz.dashboards.corpora import StoredCorpus
-from featureviz.dashboards.schema import Dashboard, Example, Histogram, Interval, TokenWeight
+from featureviz.dashboards.schema import (
+    Dashboard,
+    Example,
+    Histogram,
+    Interval,
+    LogitWeights,
+    TokenWeight,
+)
 from featureviz.dashboards.text import readable
 
 
@@ -40,7 +47,11 @@ class _Writer:
         return {
             **{name: getattr(dashboard, name) for name in numbers},
             "histogram": _histogram(dashboard.histogram),
-            "logits": self.logits(dashboard),
+            "logits": self.logits(dashboard.logits),
+            "logits_normalised": self.logits(dashboard.logits_normalised),
+            "neuron_alignment": msgspec.to_builtins(dashboard.neuron_alignment),
+            "correlated_neurons": msgspec.to_builtins(dashboard.correlated_neurons),
+            "correlated_neurons_left_out": dashboard.correlated_neurons_left_out or None,
             "fires_on": [
                 {"token": self.token(row.token), **_renamed(row)} for row in dashboard.fires_on
             ],
@@ -48,13 +59,13 @@ class _Writer:
                 "top": self.examples(dashboard.top),
                 "intervals": [self.interval(interval) for interval in dashboard.intervals],
                 "random": self.examples(dashboard.random),
+                "silent": self.examples(dashboard.silent),
             },
         }
 
-    def logits(self, dashboard: Dashboard) -> dict[str, Any] | None:
-        if dashboard.logits is None:
+    def logits(self, logits: LogitWeights | None) -> dict[str, Any] | None:
+        if logits is None:
             return None
-        logits = dashboard.logits
         return {
             "top": self.weights(logits.top),
             "bottom": self.weights(logits.bottom),
@@ -87,7 +98,20 @@ class _Writer:
             "tokens": [self.token(token) for token in ids],
             "token_ids": ids,
             "activations": [active.get(position, 0.0) for position in range(length)],
+            "attention_sources": self.sources(example),
         }
+
+    def sources(self, example: Example) -> list[dict[str, Any]] | None:
+        if example.sources is None:
+            return None
+        return [
+            {
+                "position": source.position,
+                "token": self.token(int(self.corpus.tokens[example.context, source.position])),
+                "contribution": source.contribution,
+            }
+            for source in example.sources
+        ]
 
     def token(self, token: int) -> str:
         return readable(self.corpus.vocabulary[token])

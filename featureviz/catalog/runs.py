@@ -360,8 +360,8 @@ def _row(dashboard: Dashboard, words: "_Words") -> _Row:
         most = dashboard.fires_on[0]
         share = most.n_active / dashboard.n_active
         row = replace(row, top_token=words[most.token], top_share=share)
-    if dashboard.logits and dashboard.logits.top:
-        promoted = dashboard.logits.top[0]
+    if dashboard.shown_logits and dashboard.shown_logits.top:
+        promoted = dashboard.shown_logits.top[0]
         row = replace(row, promoted_token=words[promoted.token], promoted_weight=promoted.value)
     return row
 

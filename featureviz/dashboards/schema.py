@@ -93,7 +93,7 @@ class NeuronWeight(Record, frozen=True, gc=False):
 
     neuron: int
     weight: float  # of the decoder row, with its sign
-    share: float  # |weight| of the row's L1 norm
+    share_of_l1: float  # |weight| of the L1 norm of the whole row
 
 
 class NeuronCorrelation(Record, frozen=True, gc=False):
@@ -125,9 +125,9 @@ class Dashboard(Record, frozen=True, gc=False):
     effect_threshold: float | None = None  # nats; smaller effects are left out of the examples
     logits_normalised: LogitWeights | None = None  # as the final norm lets them through
     silent: tuple[Example, ...] = ()  # its favourite tokens in contexts where it is never active
-    alignment: tuple[NeuronWeight, ...] | None = None  # None: no neuron basis at the hook
+    neuron_alignment: tuple[NeuronWeight, ...] | None = None  # None: no neuron basis at the hook
     correlated_neurons: tuple[NeuronCorrelation, ...] | None = None  # None: likewise, or left out
-    neurons_left_out: str = ""  # why correlations were left out though there are neurons
+    correlated_neurons_left_out: str = ""  # why correlations were left out though there are neurons
     # Of a signed latent, whose numbers above are of its activations > 0: the same of those < 0,
     # with their sign, strongest (most negative) first. Its logit weights are of one unit that way.
     negative: Dashboard | None = None

@@ -163,7 +163,7 @@ def with_neurons(
     first, last = dashboards[0].index, dashboards[-1].index
     aligned = with_alignment(dashboards, dictionary.W_dec[first : last + 1].cpu().numpy())
     if reason := left_out(dictionary.facts.d_sae, dictionary.facts.d_in):
-        return [replace(dashboard, neurons_left_out=reason) for dashboard in aligned]
+        return [replace(dashboard, correlated_neurons_left_out=reason) for dashboard in aligned]
     moments = merged(read_moments(path, range(first, last + 1)) for path in shards)
     return with_correlated(aligned, moments)
 
@@ -173,7 +173,7 @@ def with_alignment(
 ) -> list[Dashboard]:
     """The dashboards with the largest coordinates of their latents' directions [n, n_neurons]."""
     return [
-        replace(dashboard, alignment=_alignment(row.astype(np.float64)))
+        replace(dashboard, neuron_alignment=_alignment(row.astype(np.float64)))
         for dashboard, row in zip(dashboards, directions, strict=True)
     ]
 

@@ -15,6 +15,7 @@ from featureviz.dashboards.schema import Dashboard, LogitWeights
 from featureviz.dashboards.store import write_pack
 from featureviz.engine.ablation import Ablator, ablator
 from featureviz.engine.activations import Actives, active_latents, joined
+from featureviz.engine.attention import with_sources
 from featureviz.engine.baselines import KINDS, Place, baseline, fit_notices, hook_of
 from featureviz.engine.compose import Composer
 from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
@@ -210,6 +211,9 @@ class Bench:
             dashboards = with_normalised(dashboards, writes(directions), W_U, self._norm)
         dashboards = with_silent(dashboards, self._spool, self.corpus, self._ground)
         dashboards = with_neurons(dashboards, self.dictionary, self._shards)
+        dashboards = with_sources(
+            dashboards, self.subject, self.dictionary, self.corpus, self.plan.batch_size
+        )
         if self.plan.ablate == "none":
             return dashboards
         place = Workplace(self._ablator, self.subject, self.dictionary, self.corpus)

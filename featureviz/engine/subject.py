@@ -63,6 +63,15 @@ class Parts:
     mlp: str  # name, within a layer
 
 
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What an attention layer did with some contexts."""
+
+    pattern: Float[Tensor, "batch n_heads n_ctx n_ctx"]  # [.., position, source]
+    values: Float[Tensor, "batch n_ctx n_heads d_head"]  # as every head reads them
+    z: Float[Tensor, "batch n_ctx d_in"]  # heads flattened
+
+
 @dataclass(frozen=True)
 class Subject:
     """A loaded language model; runs contexts to a hook point and knows what a direction writes."""
@@ -158,6 +167,27 @@ class Subject:
             tokens.to(self.device), return_type=None, fwd_hooks=[(hook, put), (out, keep)]
         )
         return kept[0]
+
+    @torch.inference_mode()
+    def attention(self, tokens: Int[Tensor, "batch n_ctx"], hook: str) -> Attention:
+        """What the layer of `hook`, an attention's z, did; values shared by heads are repeated."""
+        kept: list[Tensor] = []
+
+        def keep(value: Tensor, hook: object = None) -> None:
+            kept.append(value.clone())
+
+        def last(value: Tensor, hook: object = None) -> None:
+            kept.append(value.clone())
+            raise _Reached
+
+        layer = hook.removesuffix("hook_z")
+        hooks = [(f"{layer}hook_v", keep), (f"{layer}hook_pattern", keep), (hook, last)]
+        with suppress(_Reached):
+            self.bridge.run_with_hooks(tokens.to(self.device), return_type=None, fwd_hooks=hooks)
+        values, pattern, z = kept
+        values = values.flatten(2).unflatten(2, (-1, self.bridge.cfg.d_head))
+        shared = pattern.shape[1] // values.shape[2]
+        return Attention(pattern, values.repeat_interleave(shared, dim=2), z.flatten(2))
 
     @property
     def parts(self) -> Parts:

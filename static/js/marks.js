@@ -47,7 +47,7 @@ function visit(node, walk) {
 
 function whole(element, walk) {
   const mark = walk.marks[walk.at];
-  mark.activation = element.dataset.a;
+  mark.activation = element.dataset.a ?? "0"; // the peak of a silent row
   mark.elements.push(element);
   advance(walk);
 }

@@ -79,7 +79,7 @@ def correlated(f, x):
 
 def test_the_worked_case_of_alignment_goes_by_size_and_keeps_the_sign():
     (found,) = with_alignment([blank(0, [0.0])], np.array([[0.6, -0.8, 0]], np.float32))
-    rows = [(row.neuron, row.weight, row.share) for row in found.alignment]
+    rows = [(row.neuron, row.weight, row.share_of_l1) for row in found.neuron_alignment]
     assert [row[0] for row in rows] == [1, 0]
     assert rows[0][1:] == pytest.approx((-0.8, 0.5714), abs=1e-4)
     assert rows[1][1:] == pytest.approx((0.6, 0.4286), abs=1e-4)
@@ -87,12 +87,12 @@ def test_the_worked_case_of_alignment_goes_by_size_and_keeps_the_sign():
 
 def test_a_direction_of_zeros_is_aligned_with_no_neuron():
     (found,) = with_alignment([blank(0, [0.0])], np.zeros((1, 5), np.float32))
-    assert found.alignment == ()
+    assert found.neuron_alignment == ()
 
 
 def test_equal_weights_come_in_the_order_of_neurons():
     (found,) = with_alignment([blank(0, [0.0])], np.array([[1, -2, 2, -2, 2]], np.float32))
-    assert [row.neuron for row in found.alignment] == [1, 2, 3]
+    assert [row.neuron for row in found.neuron_alignment] == [1, 2, 3]
 
 
 # Correlation
@@ -234,18 +234,18 @@ def test_the_neurons_of_every_latent_are_those_of_brute_force(on_neurons, tmp_pa
             assert row.cosine == pytest.approx(cosine, abs=1e-5)
         direction = dictionary.W_dec[one.index].double().numpy()
         best = np.argsort(-np.abs(direction))[:3]
-        assert [row.neuron for row in one.alignment] == best.tolist()
-        assert [row.weight for row in one.alignment] == pytest.approx(direction[best])
+        assert [row.neuron for row in one.neuron_alignment] == best.tolist()
+        assert [row.weight for row in one.neuron_alignment] == pytest.approx(direction[best])
         shares = np.abs(direction[best]) / np.abs(direction).sum()
-        assert [row.share for row in one.alignment] == pytest.approx(shares)
+        assert [row.share_of_l1 for row in one.neuron_alignment] == pytest.approx(shares)
 
 
 def test_correlations_are_none_of_the_alignments(on_neurons, tmp_path):
     """A peer prints weights under the heading of Pearson."""
     for one in run(on_neurons, tmp_path / "store"):
         pearson = {row.pearson for row in one.correlated_neurons}
-        assert not pearson & {row.weight for row in one.alignment}
-        assert not pearson & {row.share for row in one.alignment}
+        assert not pearson & {row.weight for row in one.neuron_alignment}
+        assert not pearson & {row.share_of_l1 for row in one.neuron_alignment}
 
 
 def test_a_run_at_neurons_writes_the_same_bytes_again(on_neurons, tmp_path):
@@ -256,7 +256,11 @@ def test_a_run_at_neurons_writes_the_same_bytes_again(on_neurons, tmp_path):
 
 def test_a_residual_stream_has_neither_panel(request_of, tmp_path):
     for one in run(request_of(max_contexts=3), tmp_path):
-        assert (one.alignment, one.correlated_neurons, one.neurons_left_out) == (None, None, "")
+        assert (one.neuron_alignment, one.correlated_neurons, one.correlated_neurons_left_out) == (
+            None,
+            None,
+            "",
+        )
 
 
 def test_sums_too_large_to_keep_are_left_out_and_that_is_said(on_neurons, tmp_path, monkeypatch):
@@ -267,8 +271,8 @@ def test_sums_too_large_to_keep_are_left_out_and_that_is_said(on_neurons, tmp_pa
     assert not [name for name in stored if name.startswith("neurons.")]
     for one in dashboards(plan, tmp_path):
         assert one.correlated_neurons is None
-        assert "96 latents by 128 neurons" in one.neurons_left_out
-        assert len(one.alignment) == 3
+        assert "96 latents by 128 neurons" in one.correlated_neurons_left_out
+        assert len(one.neuron_alignment) == 3
 
 
 def test_sums_that_just_fit_are_kept(monkeypatch):
