@@ -17,6 +17,7 @@ _BLOCK_LATENTS = 256
 _BLOCK_COUNTS = 1 << 24  # (latent, token) counts held at once, 16 bytes each
 
 Ablate = Literal["none", "top", "all"]  # groups of examples whose ablation effects are stored
+Asked = Literal["none", "top", "all", "auto"]  # auto: as engine/ablation_cost.py decides
 
 SIZES = Sizes(n_bins=50, n_intervals=10, n_top=20, n_per_interval=5, n_random=10)
 

@@ -14,7 +14,8 @@ import torch
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
 from featureviz.dashboards.schema import Dashboard, LogitWeights
 from featureviz.dashboards.store import write_pack
-from featureviz.engine.ablation import Ablator, ablator
+from featureviz.engine.ablation import ablator
+from featureviz.engine.ablation_cost import decided
 from featureviz.engine.activations import Actives, active_latents, joined
 from featureviz.engine.compose import Composer
 from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
@@ -22,7 +23,7 @@ from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.effects import logit_weights
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
-from featureviz.engine.plan import Ablate, Plan, Sources, batch_size, block_size, shard_size
+from featureviz.engine.plan import Asked, Plan, Sources, batch_size, block_size, shard_size
 from featureviz.engine.sketches.histogram import edges
 from featureviz.engine.sketches.walk import BlockSketch, Stretch, empty_sketch, walk
 from featureviz.engine.spool import by_latent, read_maxima, read_slices, write_shard
@@ -51,7 +52,7 @@ class Request:
     seed: int = 0
     model_name: str | None = None  # else the folder's or TransformerLens's
     name: str | None = None  # of the dictionary; else its folder's
-    ablate: Ablate = "none"  # groups of examples that get ablation effects
+    ablate: Asked = "none"  # groups of examples that get ablation effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +163,9 @@ class Bench:
         return Composer(self.corpus, shards, self.plan.shard_size, self.plan.d_vocab)
 
     @cached_property
-    def _ablator(self) -> Ablator:
-        return ablator(self.subject, self.dictionary, self.plan.context_size)
+    def _workplace(self) -> Workplace:
+        found = ablator(self.subject, self.dictionary, self.plan.context_size)
+        return Workplace(found, self.subject, self.dictionary, self.corpus)
 
     def sketch(self, latents: range) -> BlockSketch:
         """Everything gathered of a block of latents; needs all shards."""
@@ -197,8 +199,7 @@ class Bench:
         dashboards = self._composer.dashboards(latents, sketch, norms, logits)
         if self.plan.ablate == "none":
             return dashboards
-        place = Workplace(self._ablator, self.subject, self.dictionary, self.corpus)
-        return with_effects(dashboards, place, self.plan.ablate)
+        return with_effects(dashboards, self._workplace, self.plan.ablate)
 
 
 def shard_path(run: Path, number: int) -> Path:
@@ -283,5 +284,5 @@ def _plan(request: Request, subject: Subject, dictionary: Dictionary, corpus: Co
         batch_size=batch_size(corpus.context_size),
         shard_size=shard_size(corpus.context_size),
         block_size=block_size(subject.facts.d_vocab),
-        ablate=request.ablate,
+        ablate=decided(request.ablate, subject, dictionary, corpus.context_size),
     )
