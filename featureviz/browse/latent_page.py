@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from featureviz.browse.effects import PageEffects
 from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.switches import Switches
 from featureviz.catalog.models import Latent, Run
@@ -74,6 +75,12 @@ class LatentPage:
     def linked_rows(self) -> tuple[Row, ...]:
         """That example as a group of one."""
         return (self.linked,) if self.linked else ()
+
+    @cached_property
+    def effects(self) -> PageEffects | None:
+        """Its ablation effects; none where the run computed none."""
+        computed = self.dashboard.effect_threshold is not None
+        return PageEffects(self.dashboard, self.corpus) if computed else None
 
     @property
     def query(self) -> str:

@@ -11,6 +11,8 @@ VALUES = {
     "br": ("off", "on"),
     "sp": ("off", "on"),
     "y": ("linear", "log"),
+    "under": ("total", "direct", "off"),
+    "fx": ("usual", "swap"),
 }
 
 
@@ -23,6 +25,8 @@ class Switches:
     br: str = "off"  # real line breaks
     sp: str = "off"  # spaces drawn as ·
     y: str = "linear"  # the histogram's count axis
+    under: str = "total"  # the ablation effect that is underlined
+    fx: str = "usual"  # its colours: blue helps, red hurts; or the other way round
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:

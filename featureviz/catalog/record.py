@@ -8,8 +8,20 @@ import msgspec
 
 from featureviz.catalog.models import Latent, Run
 from featureviz.dashboards.corpora import StoredCorpus
-from featureviz.dashboards.schema import Dashboard, Example, Histogram, Interval, TokenWeight
+from featureviz.dashboards.schema import (
+    Dashboard,
+    Example,
+    Histogram,
+    Interval,
+    TokenEffect,
+    TokenWeight,
+)
 from featureviz.dashboards.text import readable
+
+EFFECT_SIGN = (
+    "log p(token) as it is, minus log p(token) without the latent, in nats: "
+    "above 0, the token is less likely without the latent (it helped); below 0, more likely"
+)
 
 
 def latent_record(latent: Latent) -> dict[str, Any]:
@@ -49,6 +61,8 @@ class _Writer:
                 "intervals": [self.interval(interval) for interval in dashboard.intervals],
                 "random": self.examples(dashboard.random),
             },
+            "effect_threshold": dashboard.effect_threshold,
+            "effect_sign": EFFECT_SIGN,
         }
 
     def logits(self, dashboard: Dashboard) -> dict[str, Any] | None:
@@ -87,6 +101,21 @@ class _Writer:
             "tokens": [self.token(token) for token in ids],
             "token_ids": ids,
             "activations": [active.get(position, 0.0) for position in range(length)],
+            "effects": None
+            if example.effects is None
+            else [self.effect(effect, ids) for effect in example.effects],
+        }
+
+    def effect(self, effect: TokenEffect, ids: Sequence[int]) -> dict[str, Any]:
+        """An ablation effect on the token at `position`; changes are of its probability."""
+        return {
+            "position": effect.position,
+            "token": self.token(ids[effect.position]),
+            "total": effect.total,
+            "direct": effect.direct,
+            "kl": effect.kl,
+            "risen": self.weights(effect.risen),
+            "fallen": self.weights(effect.fallen),
         }
 
     def token(self, token: int) -> str:

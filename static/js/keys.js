@@ -26,6 +26,7 @@ const ACTS = {
   r: () => press("#random"),
   v: () => onLatent(() => cycle("view")),
   n: () => onLatent(() => flip("num")),
+  u: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
   "/": () => document.getElementById("to")?.focus(),
   "?": (dialog) => dialog.showModal(),
 };
