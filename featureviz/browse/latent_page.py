@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from featureviz.browse.attention import Sourced, sourced
+from featureviz.browse.effects import PageEffects
 from featureviz.browse.logits import LogitForm, logit_forms
 from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.switches import Switches
@@ -67,6 +68,12 @@ class LatentPage:
     def linked_rows(self) -> tuple[Row, ...]:
         """That example as a group of one."""
         return (self.linked,) if self.linked else ()
+
+    @cached_property
+    def effects(self) -> PageEffects | None:
+        """Its ablation effects; none where the run computed none."""
+        computed = self.dashboard.effect_threshold is not None
+        return PageEffects(self.dashboard, self.corpus) if computed else None
 
     @property
     def query(self) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from featureviz.browse.effects import on_marks
 from featureviz.dashboards.corpora import StoredCorpus
-from featureviz.dashboards.schema import Dashboard, Example
+from featureviz.dashboards.schema import Dashboard, Example, TokenEffect
 from featureviz.dashboards.text import Script, glyphs, main_script, readable, script_of, visible
 
 N_LEVELS = 10
@@ -48,6 +49,7 @@ class Row:
     tokens: tuple[int, ...]  # ids, from the first position drawn
     lit: dict[int, Lit]  # marks that are active
     parts: dict[int, tuple[Part, ...]]  # of marks made of several tokens
+    effects: dict[int, TokenEffect]  # on marks; none where none was computed
     script: Script
 
     @property
@@ -155,6 +157,7 @@ class Reader:
             tokens=tokens,
             lit=self._lit(starts, active),
             parts=self._parts(starts, tokens, active),
+            effects=on_marks(example, starts),
             script=main_script("".join(texts)),
         )
 

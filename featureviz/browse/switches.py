@@ -12,6 +12,8 @@ VALUES = {
     "sp": ("off", "on"),
     "y": ("linear", "log"),
     "logits": ("normalised", "raw"),
+    "under": ("total", "direct", "off"),
+    "fx": ("usual", "swap"),
 }
 
 
@@ -25,6 +27,8 @@ class Switches:
     sp: str = "off"  # spaces drawn as ·
     y: str = "linear"  # the histogram's count axis
     logits: str = "normalised"  # the form of the logit weights
+    under: str = "total"  # the ablation effect that is underlined
+    fx: str = "usual"  # its colours: blue helps, red hurts; or the other way round
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:

@@ -14,9 +14,15 @@ from featureviz.dashboards.schema import (
     Histogram,
     Interval,
     LogitWeights,
+    TokenEffect,
     TokenWeight,
 )
 from featureviz.dashboards.text import readable
+
+EFFECT_SIGN = (
+    "log p(token) as it is, minus log p(token) without the latent, in nats: "
+    "above 0, the token is less likely without the latent (it helped); below 0, more likely"
+)
 
 
 def latent_record(latent: Latent) -> dict[str, Any]:
@@ -61,6 +67,8 @@ class _Writer:
                 "random": self.examples(dashboard.random),
                 "silent": self.examples(dashboard.silent),
             },
+            "effect_threshold": dashboard.effect_threshold,
+            "effect_sign": EFFECT_SIGN,
         }
 
     def logits(self, logits: LogitWeights | None) -> dict[str, Any] | None:
@@ -99,6 +107,21 @@ class _Writer:
             "token_ids": ids,
             "activations": [active.get(position, 0.0) for position in range(length)],
             "attention_sources": self.sources(example),
+            "effects": None
+            if example.effects is None
+            else [self.effect(effect, ids) for effect in example.effects],
+        }
+
+    def effect(self, effect: TokenEffect, ids: Sequence[int]) -> dict[str, Any]:
+        """An ablation effect on the token at `position`; changes are of its probability."""
+        return {
+            "position": effect.position,
+            "token": self.token(ids[effect.position]),
+            "total": effect.total,
+            "direct": effect.direct,
+            "kl": effect.kl,
+            "risen": self.weights(effect.risen),
+            "fallen": self.weights(effect.fallen),
         }
 
     def sources(self, example: Example) -> list[dict[str, Any]] | None:

@@ -19,6 +19,7 @@ _SHARD_ENTRIES = 1 << 24  # activations gathered at once where nothing is sparse
 _BLOCK_ENTRIES = 1 << 25  # activations read at once where nothing is sparse, 8 bytes each
 
 Ablate = Literal["none", "top", "all"]  # groups of examples whose ablation effects are stored
+Asked = Literal["none", "top", "all", "auto"]  # auto: as engine/ablation_cost.py decides
 
 SIZES = Sizes(n_bins=50, n_intervals=10, n_top=20, n_per_interval=5, n_random=10)
 

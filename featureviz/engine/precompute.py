@@ -13,7 +13,8 @@ import torch
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
 from featureviz.dashboards.schema import Dashboard, LogitWeights
 from featureviz.dashboards.store import write_pack
-from featureviz.engine.ablation import Ablator, ablator
+from featureviz.engine.ablation import ablator
+from featureviz.engine.ablation_cost import decided
 from featureviz.engine.activations import Actives, active_latents, joined
 from featureviz.engine.attention import with_sources
 from featureviz.engine.baselines import KINDS, Place, baseline, fit_notices, hook_of
@@ -26,7 +27,7 @@ from featureviz.engine.ends import with_both_ends
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
 from featureviz.engine.final_norm import FinalNorm, final_norm
 from featureviz.engine.neurons import NeuronGatherer, with_neurons
-from featureviz.engine.plan import Ablate, Plan, Sources, batch_size, block_size, shard_size
+from featureviz.engine.plan import Asked, Plan, Sources, batch_size, block_size, shard_size
 from featureviz.engine.silent import with_silent
 from featureviz.engine.sketches.walk import BlockSketch, Ground, sketch_block
 from featureviz.engine.spool import Spool, by_latent, write_shard
@@ -57,7 +58,7 @@ class Request:
     seed: int = 0
     model_name: str | None = None  # else the folder's or TransformerLens's
     name: str | None = None  # of the dictionary; else its folder's
-    ablate: Ablate = "none"  # groups of examples that get ablation effects
+    ablate: Asked = "none"  # groups of examples that get ablation effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +191,9 @@ class Bench:
         return Ground(self.corpus.tokens, self.plan.d_vocab, self.plan.seed)
 
     @cached_property
-    def _ablator(self) -> Ablator:
-        return ablator(self.subject, self.dictionary, self.plan.context_size)
+    def _workplace(self) -> Workplace:
+        found = ablator(self.subject, self.dictionary, self.plan.context_size)
+        return Workplace(found, self.subject, self.dictionary, self.corpus)
 
     def sketch(self, latents: range) -> BlockSketch:
         """Everything gathered of a block of latents; needs all shards."""
@@ -216,8 +218,7 @@ class Bench:
         )
         if self.plan.ablate == "none":
             return dashboards
-        place = Workplace(self._ablator, self.subject, self.dictionary, self.corpus)
-        return with_effects(dashboards, place, self.plan.ablate)
+        return with_effects(dashboards, self._workplace, self.plan.ablate)
 
 
 def shard_path(run: Path, number: int) -> Path:
@@ -326,6 +327,6 @@ def _plan(request: Request, subject: Subject, dictionary: Dictionary, corpus: Co
             corpus.n_tokens if dictionary.facts.dense else 0,
             dictionary.facts.ends,
         ),
-        ablate=request.ablate,
+        ablate=decided(request.ablate, subject, dictionary, corpus.context_size),
         ends=dictionary.facts.ends,
     )

@@ -27,6 +27,7 @@ const ACTS = {
   v: () => onLatent(() => cycle("view")),
   n: () => onLatent(() => flip("num")),
   s: () => enter("silent"),
+  u: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
   "/": () => document.getElementById("to")?.focus(),
   "?": (dialog) => dialog.showModal(),
 };

@@ -1,3 +1,6 @@
+import { chip, line, node } from "./card.js";
+import { effectInWords, effectLines } from "./effects.js";
+
 // The mark being read: outlined, described in a small card, its activation marked on the histogram.
 const card = document.getElementById("tip");
 const main = document.querySelector(".latent");
@@ -38,7 +41,7 @@ export function place() {
 }
 
 export function inWords(mark) {
-  return `${written(mark).trim() || "blank"}: activation ${mark.activation}, position ${mark.position}`;
+  return `${written(mark).trim() || "blank"}: activation ${mark.activation}, position ${mark.position}${effectInWords(mark)}`;
 }
 
 function description(mark) {
@@ -51,30 +54,12 @@ function description(mark) {
     line("", node("span", `${ids} · ${where}`)),
     ...mark.parts.map(([text, activation], index) =>
       line("part", chip(text), node("span", `id ${mark.ids[index]}`), node("strong", activation))),
+    ...effectLines(mark),
   ];
 }
 
 function written(mark) {
   return mark.elements.map((element) => element.textContent).join("");
-}
-
-function chip(text) {
-  const element = node("bdi", text.replace(/^ +| +$/g, (blanks) => "␣".repeat(blanks.length)));
-  element.className = "tok";
-  return element;
-}
-
-function node(tag, text) {
-  const element = document.createElement(tag);
-  element.textContent = text;
-  return element;
-}
-
-function line(name, ...children) {
-  const element = node("p", "");
-  if (name) element.className = name;
-  element.append(...children);
-  return element;
 }
 
 function pointOut(activation) {

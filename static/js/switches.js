@@ -1,6 +1,14 @@
 // Every switch is a link with an address of its own; here it acts in place and the address follows.
 const main = document.querySelector(".latent");
-const DEFAULTS = { view: "line", num: "off", br: "off", y: "linear", logits: "normalised" };
+const DEFAULTS = {
+  view: "line",
+  num: "off",
+  br: "off",
+  y: "linear",
+  logits: "normalised",
+  under: "total",
+  fx: "usual",
+};
 
 export function startSwitches() {
   document.addEventListener("click", (event) => {

@@ -5,6 +5,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from featureviz.browse import formats, plots
+from featureviz.browse.effects import PageEffects
 from featureviz.browse.rows import Row
 from featureviz.browse.strips import Strip
 from featureviz.browse.switches import Switches
@@ -33,9 +34,10 @@ def token(text: str) -> SafeString:
 
 
 @register.simple_tag
-def token_strip(row: Row, switches: Switches) -> SafeString:
+def token_strip(row: Row, switches: Switches, effects: PageEffects | None = None) -> SafeString:
     """One example's text."""
-    return mark_safe(Strip(row, spaces=switches.sp == "on").html())  # noqa: S308 - escapes its text
+    strip = Strip(row, spaces=switches.sp == "on", effects=effects)
+    return mark_safe(strip.html())  # noqa: S308 - escapes its text
 
 
 @register.simple_tag

@@ -39,6 +39,12 @@ class Command(BaseCommand):
         parser.add_argument("--name", help="of the dictionary, in addresses; else its folder's")
         parser.add_argument("--model-name", help="of the model, in addresses; else its folder's")
         parser.add_argument("--seed", type=int, default=0, help="of the sampled examples")
+        parser.add_argument(
+            "--ablate",
+            choices=("auto", "none", "top", "all"),
+            default="auto",
+            help="examples whose ablation effects are computed; auto: all, or top where that is long",
+        )
         parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
         parser.add_argument(
             "--resume", metavar="KEY", help="go on with a run, by its key's beginning"
