@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from featureviz.browse.related import RelatedPanel
 from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.switches import Switches
 from featureviz.catalog.models import Latent, Run
@@ -64,6 +65,11 @@ class LatentPage:
     def groups(self) -> list[Group]:
         """Its examples; none when it never fired."""
         return Reader(self.corpus, self.dashboard).groups() if self.dashboard.n_active else []
+
+    @cached_property
+    def related(self) -> RelatedPanel:
+        """The latents that go with it."""
+        return RelatedPanel.of(self.latent)
 
     @cached_property
     def linked(self) -> Row | None:
