@@ -7,6 +7,7 @@ from functools import cached_property
 from featureviz.browse.attention import Sourced, sourced
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.logits import LogitForm, logit_forms
+from featureviz.browse.related import RelatedPanel
 from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.switches import Switches
 from featureviz.catalog.models import Latent, Run
@@ -58,6 +59,11 @@ class LatentPage:
     def groups(self) -> list[Group]:
         """Its examples; none when it never fired."""
         return Reader(self.corpus, self.dashboard).groups() if self.dashboard.n_active else []
+
+    @cached_property
+    def related(self) -> RelatedPanel:
+        """The latents that go with it."""
+        return RelatedPanel.of(self.latent)
 
     @cached_property
     def linked(self) -> Row | None:

@@ -6,8 +6,11 @@ from typing import Any
 
 import msgspec
 
+from featureviz.catalog import relations
 from featureviz.catalog.models import Latent, Run
+from featureviz.catalog.relations import Relation
 from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.relations import Related
 from featureviz.dashboards.schema import (
     Dashboard,
     Example,
@@ -17,6 +20,7 @@ from featureviz.dashboards.schema import (
     TokenEffect,
     TokenWeight,
 )
+from featureviz.dashboards.store import StoreError
 from featureviz.dashboards.text import readable
 
 EFFECT_SIGN = (
@@ -34,6 +38,7 @@ def latent_record(latent: Latent) -> dict[str, Any]:
     return {
         "address": str(latent),
         **_Writer(run.corpus.stored).statistics(run.dashboard(latent.index)),
+        "relations": [_relation(relation, latent.index) for relation in relations.of(run)],
         "run": _run(run),
     }
 
@@ -147,6 +152,36 @@ def _renamed(row: msgspec.Struct) -> dict[str, Any]:
 
 def _histogram(histogram: Histogram) -> dict[str, Any]:
     return {"edges": histogram.edges, "counts": histogram.counts}
+
+
+def _relation(relation: Relation, index: int) -> dict[str, Any]:
+    """How the latent goes with those of a dictionary over the same corpus, as far as it is."""
+    to = str(relation.other.dictionary)
+    about = {"to": to, "run": relation.other.key, "state": relation.state}
+    if not relation.is_whole:
+        return about
+    try:
+        found = relation.run.relations(relation.other, index)
+    except StoreError:
+        return {**about, "state": "gone"}
+    return {
+        **about,
+        "latents": [_related(to, each) for each in found.related],
+        "parent": _related(to, found.parent) if found.parent else None,
+        "n_children": found.n_children,
+        "children": [_related(to, each) for each in found.children],
+    }
+
+
+def _related(to: str, related: Related) -> dict[str, Any]:
+    return {
+        "address": f"{to}/{related.index}",
+        "n_both_active": related.n_both,
+        "activation_correlation": related.correlation,
+        "jaccard": related.jaccard,
+        "decoder_cosine": related.cosine,
+        "logit_weight_correlation": related.logit_correlation,
+    }
 
 
 def _run(run: Run) -> dict[str, Any]:

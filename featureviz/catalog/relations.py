@@ -26,6 +26,13 @@ class Relation:
     problem: str  # why the rest will not come by itself; empty: it will
 
     @property
+    def state(self) -> str:
+        """`done` when a reader can have it, else `waiting` or `failed`."""
+        if self.is_whole:
+            return "done"
+        return "failed" if self.problem else "waiting"
+
+    @property
     def rank(self) -> tuple[bool, bool, str]:
         """Where it stands in a list: the own dictionary first, then others of the same model."""
         own, other = self.run.dictionary, self.other.dictionary

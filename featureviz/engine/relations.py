@@ -153,19 +153,16 @@ class LogitCorrelations:
         self._mine, self._theirs = mine.writes, theirs.writes
         if self._mine is not None and self._theirs is not None:
             self._shared = _covariance(mine.W_U, theirs.W_U)
-            self._own = _covariance(mine.W_U, mine.W_U)
-            self._others = _covariance(theirs.W_U, theirs.W_U)
+            self._spread = _spread_of_logits(self._mine, mine.W_U)
+            self._their_spread = _spread_of_logits(self._theirs, theirs.W_U)
 
-    def of(self, latents: Indices, others: Indices) -> Matrix:
-        """The correlation of each pair [n]; NaN where one writes no logits."""
+    def of(self, latent: int, others: Indices) -> Matrix:
+        """The correlation of a latent with each of the others [n]; NaN where one writes none."""
         if self._mine is None or self._theirs is None:
-            return np.full(len(latents), np.nan)
-        a = self._mine[torch.from_numpy(latents)].double().numpy()
-        b = self._theirs[torch.from_numpy(others)].double().numpy()
-        shared = _forms(a, self._shared, b)
-        spread = np.sqrt(_forms(a, self._own, a)) * np.sqrt(_forms(b, self._others, b))
-        with np.errstate(invalid="ignore"):
-            return np.clip(np.where(spread > 0, shared, np.nan) / spread, -1, 1)
+            return np.full(len(others), np.nan)
+        theirs = self._theirs[torch.from_numpy(others)].double().numpy()
+        shared = theirs @ (self._mine[latent].double().numpy() @ self._shared)
+        return np.clip(shared / (self._spread[latent] * self._their_spread[others]), -1, 1)
 
 
 class Relating:
@@ -304,14 +301,15 @@ class _Figures:
 
     def related(self, row: int, others: Indices) -> tuple[Related, ...]:
         """The records of these latents, in their order."""
-        own = np.full(len(others), self.latents[row])
+        if not len(others):
+            return ()
         columns = (
             others.tolist(),
             self.n_both[row, others].tolist(),
             _known(self.correlation[row, others]),
             self.jaccard[row, others].tolist(),
             _known(self.cosine[row, others]),
-            _known(self.logits.of(own, others)),
+            _known(self.logits.of(self.latents[row], others)),
         )
         return tuple(Related(*entry) for entry in zip(*columns, strict=True))
 
@@ -400,9 +398,14 @@ def _covariance(a: Tensor, b: Tensor) -> Matrix:
     return total.numpy()
 
 
-def _forms(a: Matrix, form: Matrix, b: Matrix) -> Matrix:
-    """a_k form b_k for every row k."""
-    return np.einsum("kd,kd->k", a @ form, b)
+def _spread_of_logits(writes: Tensor, W_U: Tensor) -> Matrix:
+    """Root of the summed squares of every latent's centred logit weights [n]; NaN where it is 0."""
+    within = _covariance(W_U, W_U)
+    found = np.empty(len(writes))
+    for strip in _strips(len(writes)):
+        rows = writes[strip].double().numpy()
+        found[strip] = np.einsum("kd,kd->k", rows @ within, rows)
+    return np.sqrt(np.where(found > 0, found, np.nan))
 
 
 def _strips(n: int) -> Iterator[slice]:

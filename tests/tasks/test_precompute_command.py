@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from featureviz.catalog import relations
 from featureviz.catalog.models import Corpus, LanguageModel, Latent, Run
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +32,10 @@ def test_a_run_is_computed_published_and_its_page_named(arguments):
     assert (str(run.dictionary), run.latents.count()) == ("lm-stories260k/sae-topk-l2", 2048)
     assert said.getvalue().endswith("Read it at /lm-stories260k/sae-topk-l2/\n")
     assert "Reading contexts: 0 of 4 contexts" in said.getvalue()
+    assert "Relating latents: " in said.getvalue()
+    [own] = relations.of(run)
+    assert own.is_whole
+    assert any(run.relations(run, index).related for index in range(2048))
     said = StringIO()
     call_command("precompute", **arguments, max_contexts=4, stdout=said)
     assert said.getvalue().startswith("Nothing to do")

@@ -60,6 +60,16 @@ def length_bar(value: float, longest: float, classes: str = "") -> SafeString:
 
 
 @register.simple_tag
+def figure(value: float | None, leads_by: frozenset[str], name: str) -> SafeString:
+    """A figure of two latents; bold where it is one of the largest of its kind."""
+    if value is None:
+        return mark_safe('<span title="not defined here">–</span>')
+    text = "<0.01" if 0 < value < 0.005 else formats.fixed(value, 2)
+    text = escape(text)
+    return mark_safe(f"<b>{text}</b>" if name in leads_by else text)  # noqa: S308 - numbers only
+
+
+@register.simple_tag
 def switch_query(switches: Switches, **changes: str) -> str:
     """The end of an address with some switches changed."""
     return switches.query(**changes)
