@@ -15,14 +15,15 @@ def running(installation, kind):
     return bool(installation.rows(query))
 
 
-def test_two_workers_share_a_run_and_write_the_bytes_of_one_process(installation, expected):
-    installation.register(pause=1.0)  # long enough for the slower starter to find work
-    with installation.workers(2):
+def test_three_workers_share_a_run_and_write_the_bytes_of_one_process(installation, expected):
+    with installation.workers(3):
+        installation.wait_until(lambda: (installation.data / "log").read_text().count("ready.") > 2)
+        installation.register(pause=1.0)  # long enough for each to look for work
         installation.wait_for_state("done")
     assert installation.packs() == expected
     assert attempts(installation) == [1] * 6
-    workers = installation.rows("select distinct worker from catalog_job")
-    assert len(workers) == 2
+    workers = installation.rows("select distinct worker from catalog_job where worker != ''")
+    assert len(workers) == 3
 
 
 def test_messages_delivered_many_times_change_nothing(on_folder, expected):
