@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from featureviz.browse.ends import Ends
 from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.switches import Switches
 from featureviz.catalog.models import Latent, Run
@@ -43,12 +44,15 @@ class LatentPage:
     dashboard: Dashboard
     switches: Switches
     place: str  # of the example to show first, `<context>.<position>`; empty: none
+    ends: Ends | None = None  # of a signed latent; `dashboard` is then the end shown
 
     @classmethod
     def of(cls, latent: Latent, query: Mapping[str, str]) -> "LatentPage":
         """Read the latent's dashboard. Raises: StoreError when it is damaged or gone."""
-        dashboard = latent.run.dashboard(latent.index)
-        return cls(latent, dashboard, Switches.of(query), query.get("ex", ""))
+        dashboard, switches = latent.run.dashboard(latent.index), Switches.of(query)
+        ends = Ends.of(dashboard, switches, latent.index)
+        shown = ends.shown.dashboard if ends else dashboard
+        return cls(latent, shown, switches, query.get("ex", ""), ends)
 
     @property
     def run(self) -> Run:

@@ -11,6 +11,7 @@ VALUES = {
     "br": ("off", "on"),
     "sp": ("off", "on"),
     "y": ("linear", "log"),
+    "end": ("pos", "neg"),
 }
 
 
@@ -23,6 +24,7 @@ class Switches:
     br: str = "off"  # real line breaks
     sp: str = "off"  # spaces drawn as ·
     y: str = "linear"  # the histogram's count axis
+    end: str = "pos"  # of a signed latent
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:

@@ -25,6 +25,9 @@ def latent_record(latent: Latent) -> dict[str, Any]:
     }
 
 
+_SHARED = ("index", "n_tokens", "n_contexts", "decoder_norm", "negative")  # by both ends
+
+
 @dataclass(frozen=True)
 class _Writer:
     """Writes records in plain values; knows the corpus their text is in."""
@@ -49,7 +52,16 @@ class _Writer:
                 "intervals": [self.interval(interval) for interval in dashboard.intervals],
                 "random": self.examples(dashboard.random),
             },
+            "negative": self.negative(dashboard),
         }
+
+    def negative(self, dashboard: Dashboard) -> dict[str, Any] | None:
+        """A signed latent's other end; every activation has its sign, `min_activation` is least."""
+        if dashboard.negative is None:
+            return None
+        end = self.statistics(dashboard.negative)
+        end["min_activation"] = end.pop("max_activation")
+        return {name: value for name, value in end.items() if name not in _SHARED}
 
     def logits(self, dashboard: Dashboard) -> dict[str, Any] | None:
         if dashboard.logits is None:
