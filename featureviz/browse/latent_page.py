@@ -6,6 +6,7 @@ from functools import cached_property
 
 from featureviz.browse.attention import Sourced, sourced
 from featureviz.browse.effects import PageEffects
+from featureviz.browse.ends import Ends
 from featureviz.browse.logits import LogitForm, logit_forms
 from featureviz.browse.related import RelatedPanel
 from featureviz.browse.rows import Group, Reader, Row
@@ -38,12 +39,15 @@ class LatentPage:
     dashboard: Dashboard
     switches: Switches
     place: str  # of the example to show first, `<context>.<position>`; empty: none
+    ends: Ends | None = None  # of a signed latent; `dashboard` is then the end shown
 
     @classmethod
     def of(cls, latent: Latent, query: Mapping[str, str]) -> "LatentPage":
         """Read the latent's dashboard. Raises: StoreError when it is damaged or gone."""
-        dashboard = latent.run.dashboard(latent.index)
-        return cls(latent, dashboard, Switches.of(query), query.get("ex", ""))
+        dashboard, switches = latent.run.dashboard(latent.index), Switches.of(query)
+        ends = Ends.of(dashboard, switches, latent.index)
+        shown = ends.shown.dashboard if ends else dashboard
+        return cls(latent, shown, switches, query.get("ex", ""), ends)
 
     @property
     def run(self) -> Run:

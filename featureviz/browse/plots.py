@@ -1,7 +1,6 @@
 """Plots as inline SVG: geometry in attributes, colours in classes, edges from the data."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from django.utils.html import escape
@@ -13,7 +12,7 @@ _LOWEST = 1.5  # of 100: a bar that stands for one token can still be seen
 
 
 def activation_histogram(dashboard: Dashboard) -> str:
-    """Counts of activations > 0; each bar leads to the examples of its interval."""
+    """Counts of an end's activations; each bar leads to the examples of its interval."""
     histogram, top = dashboard.histogram, dashboard.max_activation
     linear, log = _heights(histogram.counts, float), _heights(histogram.counts, math.log1p)
     bars = "".join(
@@ -23,7 +22,9 @@ def activation_histogram(dashboard: Dashboard) -> str:
         f"{_bar(histogram, bin_, 100, 'hit')}</a>"
         for bin_ in range(len(histogram.counts))
     )
-    label = f"Histogram of {whole(dashboard.n_active)} activations up to {activation(top, top)}"
+    way = "up" if top > 0 else "down"
+    count = whole(dashboard.n_active)
+    label = f"Histogram of {count} activations {way} to {activation(top, top)}"
     return (
         f'<svg class="plot hist" viewBox="0 0 100 100" preserveAspectRatio="none" '
         f'role="group" aria-label="{label}">{bars}'
@@ -71,9 +72,11 @@ def _bar(histogram: Histogram, bin_: int, height: float, classes: str) -> str:
 
 def _interval_of(dashboard: Dashboard, bin_: int) -> str:
     """The anchor of the interval that holds a bar; intervals stand strongest first."""
-    uppers = [interval.upper for interval in reversed(dashboard.intervals)]
     middle = (dashboard.histogram.edges[bin_] + dashboard.histogram.edges[bin_ + 1]) / 2
-    return f"i{min(bisect_left(uppers, middle), len(uppers) - 1) + 1}" if uppers else "top"
+    for rank, interval in enumerate(dashboard.intervals):
+        if interval.lower <= middle <= interval.upper:
+            return f"i{len(dashboard.intervals) - rank}"
+    return "top"
 
 
 def _bar_text(dashboard: Dashboard, bin_: int) -> str:

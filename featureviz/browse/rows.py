@@ -103,10 +103,13 @@ class Group:
 
 
 def level_of(activation: float, top: float) -> int:
-    """The step of the colour scale: 1 to 10, logarithmic to show weak tokens; 0 is silent."""
-    if activation <= 0 or top <= 0:
+    """The step of the colour scale: 1 to 10, logarithmic to show weak tokens; 0 is silent.
+
+    `top` is the activation farthest from 0: below it at a negative end, as its activations are.
+    """
+    share = min(1.0, activation / top) if top else 0.0
+    if share <= 0:
         return 0
-    share = min(1.0, activation / top)
     return min(N_LEVELS, max(1, math.ceil(N_LEVELS * math.log10(1 + 9 * share))))
 
 
@@ -165,7 +168,7 @@ class Reader:
         greatest: dict[int, float] = {}
         for position, activation in active.items():
             mark = bisect_right(starts, position) - 1
-            greatest[mark] = max(activation, greatest.get(mark, 0.0))
+            greatest[mark] = max(activation, greatest.get(mark, 0.0), key=abs)
         top = self.dashboard.max_activation
         return {
             mark: Lit(activation, level_of(activation, top))

@@ -31,6 +31,7 @@ _SETTINGS = {
     "n_contexts": "Contexts",
     "context_size": "Positions in a context",
     "d_sae": "Latents",
+    "ends": "Ends of a latent",
     "d_vocab": "Tokens in the vocabulary",
     "seed": "Seed of the sampled examples",
     "ablate": "Examples ablated",
@@ -191,6 +192,8 @@ def _workers_heard_of() -> set[str]:
 
 def _settings(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
     flat = {**plan, **plan.get("sizes", {})}
+    for name in flat.keys() & {"d_sae", "block_size"}:  # the engine counts ends
+        flat[name] //= flat.get("ends", 1)
     for name, label in _SETTINGS.items():
         if name in flat:
             value = flat[name]

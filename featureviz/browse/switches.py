@@ -14,6 +14,7 @@ VALUES = {
     "logits": ("normalised", "raw"),
     "under": ("total", "direct", "off"),
     "fx": ("usual", "swap"),
+    "end": ("pos", "neg"),
 }
 
 
@@ -29,6 +30,7 @@ class Switches:
     logits: str = "normalised"  # the form of the logit weights
     under: str = "total"  # the ablation effect that is underlined
     fx: str = "usual"  # its colours: blue helps, red hurts; or the other way round
+    end: str = "pos"  # of a signed latent
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:

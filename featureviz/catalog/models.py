@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 
 from featureviz.dashboards.corpora import StoredCorpus
@@ -133,9 +134,14 @@ class Run(models.Model):
         return Path(settings.FEATUREVIZ_STORE) / "runs" / self.key
 
     @property
+    def ends(self) -> int:
+        """Ends of each of its latents; 2: activations are signed, both ends have statistics."""
+        return int(self.plan.get("ends", 1))
+
+    @property
     def block_size(self) -> int:
         """Latents in one pack."""
-        return int(self.plan["block_size"])
+        return int(self.plan["block_size"]) // self.ends
 
     def dashboard(self, index: int) -> Dashboard:
         """The dashboard of one latent, read from its pack."""
@@ -207,6 +213,9 @@ class Job(models.Model):
         return self.run.folder / "relations" / key / f"{self.number:05d}.pack"
 
 
+ALIVE = Q(n_active__gt=0) | Q(n_negative__gt=0)
+
+
 class LatentQuerySet(models.QuerySet["Latent"]):
     """Rules about latents."""
 
@@ -214,9 +223,20 @@ class LatentQuerySet(models.QuerySet["Latent"]):
         """Latents of runs a reader may see."""
         return self.filter(run__in=Run.objects.readable())
 
+    def alive(self) -> Self:
+        """Latents that fired, at either end."""
+        return self.filter(ALIVE)
+
+    def dead(self) -> Self:
+        """Latents that never did."""
+        return self.filter(~ALIVE)
+
 
 class Latent(models.Model):
-    """One latent of a run, with every statistic people sort and filter by."""
+    """One latent of a run, with every statistic people sort and filter by.
+
+    Of a signed latent, these are its positive end's, but for two.
+    """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="latents")
     index = models.PositiveIntegerField()
@@ -228,6 +248,8 @@ class Latent(models.Model):
     top_share = models.FloatField(default=0)  # of its active positions that are this token
     promoted_token = models.CharField(max_length=100, blank=True)  # largest logit weight
     promoted_weight = models.FloatField(default=0)
+    n_negative = models.PositiveBigIntegerField(default=0)  # active positions of the negative end
+    min_activation = models.FloatField(default=0)  # the negative end's extreme
 
     objects = LatentQuerySet.as_manager()
 
@@ -238,6 +260,7 @@ class Latent(models.Model):
             models.Index(fields=["run", "density"]),
             models.Index(fields=["run", "max_activation"]),
             models.Index(fields=["run", "mean_activation"]),
+            models.Index(fields=["run", "min_activation"]),
         ]
 
     def __str__(self) -> str:

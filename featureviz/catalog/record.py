@@ -43,6 +43,9 @@ def latent_record(latent: Latent) -> dict[str, Any]:
     }
 
 
+_SHARED = ("index", "n_tokens", "n_contexts", "decoder_norm", "negative")  # by both ends
+
+
 @dataclass(frozen=True)
 class _Writer:
     """Writes records in plain values; knows the corpus their text is in."""
@@ -74,7 +77,16 @@ class _Writer:
             },
             "effect_threshold": dashboard.effect_threshold,
             "effect_sign": EFFECT_SIGN,
+            "negative": self.negative(dashboard),
         }
+
+    def negative(self, dashboard: Dashboard) -> dict[str, Any] | None:
+        """A signed latent's other end; every activation has its sign, `min_activation` is least."""
+        if dashboard.negative is None:
+            return None
+        end = self.statistics(dashboard.negative)
+        end["min_activation"] = end.pop("max_activation")
+        return {name: value for name, value in end.items() if name not in _SHARED}
 
     def logits(self, logits: LogitWeights | None) -> dict[str, Any] | None:
         if logits is None:

@@ -340,6 +340,8 @@ class _Row:
     top_share: float = 0.0
     promoted_token: str = ""
     promoted_weight: float = 0.0
+    n_negative: int = 0
+    min_activation: float = 0.0
 
 
 def _rows(run: Run) -> Iterator[_Row]:
@@ -356,6 +358,9 @@ def _row(dashboard: Dashboard, words: "_Words") -> _Row:
         dashboard.max_activation,
         dashboard.mean_activation,
     )
+    if dashboard.negative:
+        n_negative = dashboard.negative.n_active
+        row = replace(row, n_negative=n_negative, min_activation=dashboard.min_activation)
     if dashboard.fires_on:
         most = dashboard.fires_on[0]
         share = most.n_active / dashboard.n_active

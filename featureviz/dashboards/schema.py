@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 SCHEMA_VERSION = 3
@@ -141,6 +143,11 @@ class Dashboard(Record, frozen=True, gc=False):
     def density(self) -> float:
         """Share of counted tokens where the latent is active (STYLE "density")."""
         return self.n_active / self.n_tokens if self.n_tokens else 0.0
+
+    @property
+    def log_density(self) -> float | None:
+        """log10 of the density; none when dead."""
+        return math.log10(self.density) if self.density else None
 
     @property
     def mean_activation(self) -> float:

@@ -15,7 +15,7 @@ _SHARD_POSITIONS = 1 << 16
 _BATCH_POSITIONS = 1 << 12
 _BLOCK_LATENTS = 256
 _BLOCK_COUNTS = 1 << 24  # (latent, token) counts held at once, 16 bytes each
-_SHARD_ENTRIES = 1 << 24  # activations gathered at once where nothing is sparse, 12 bytes each
+_SHARD_ENTRIES = 1 << 23  # activations gathered at once where nothing is sparse, 12 bytes each
 _BLOCK_ENTRIES = 1 << 25  # activations read at once where nothing is sparse, 8 bytes each
 
 Ablate = Literal["none", "top", "all"]  # groups of examples whose ablation effects are stored

@@ -46,7 +46,7 @@ export function inWords(mark) {
 
 function description(mark) {
   const share = Math.round((100 * Number(mark.activation)) / Number(main.dataset.top));
-  const ofTop = Number(mark.activation) ? `${Math.max(1, share)}\u202f% of max` : "silent";
+  const ofTop = Number(mark.activation) ? `${Math.max(1, share)}\u202f% of ${Number(main.dataset.top) < 0 ? "min" : "max"}` : "silent";
   const ids = mark.ids.length > 1 ? `${mark.ids.length} tokens` : `id ${mark.ids[0]}`;
   const where = `position ${mark.position} · context ${mark.row.dataset.context}`;
   return [
@@ -63,7 +63,9 @@ function written(mark) {
 }
 
 function pointOut(activation) {
-  const at = activation > 0 ? Math.min(100, (100 * activation) / Number(main.dataset.top)) : -9;
+  const top = Number(main.dataset.top);
+  const share = Math.min(100, (100 * activation) / top);
+  const at = activation ? (top < 0 ? 100 - share : share) : -9;
   const marker = document.querySelector(".hist .mk");
   for (const name of ["x1", "x2"]) marker?.setAttribute(name, at);
 }

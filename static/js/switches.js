@@ -26,7 +26,7 @@ export function set(name, value) {
   for (const link of document.querySelectorAll(`[data-flip=${name}]`)) press(link, value === "on");
   history.replaceState(null, "", withSwitch(new URL(location), name, value));
   for (const link of document.querySelectorAll("a[data-keep], .value")) {
-    link.href = withSwitch(new URL(link.href), name, value);
+    link.setAttribute("href", withSwitch(new URL(link.getAttribute("href"), location), name, value)); // in plots too
   }
 }
 

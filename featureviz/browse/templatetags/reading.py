@@ -6,6 +6,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from featureviz.browse import formats, plots
 from featureviz.browse.effects import PageEffects
+from featureviz.browse.ends import Ends, two_ended
 from featureviz.browse.rows import Row
 from featureviz.browse.strips import Strip
 from featureviz.browse.switches import Switches
@@ -44,6 +45,12 @@ def token_strip(row: Row, switches: Switches, effects: PageEffects | None = None
 def activation_histogram(dashboard: Dashboard) -> SafeString:
     """The histogram of a latent's activations."""
     return mark_safe(plots.activation_histogram(dashboard))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def two_ends_histogram(ends: Ends) -> SafeString:
+    """The histogram of both ends of a signed latent."""
+    return mark_safe(two_ended(ends))  # noqa: S308 - numbers, and addresses escaped there
 
 
 @register.simple_tag
