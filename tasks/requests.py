@@ -15,6 +15,7 @@ from featureviz.catalog.models import Corpus, Run
 from featureviz.dashboards.corpora import CorpusFacts
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Prepared, Request, prepare
+from featureviz.engine.subject import DTYPE
 
 _PACKAGES = ("torch", "transformer-lens", "numpy")
 
@@ -75,6 +76,7 @@ def _run_facts(plan: Plan) -> runs.RunFacts:
         provenance={
             "versions": {"featureviz": __version__} | {name: version(name) for name in _PACKAGES},
             "machine": platform.platform(),
+            "dtype": DTYPE,
         },
     )
 

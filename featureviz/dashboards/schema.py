@@ -2,7 +2,7 @@
 
 import msgspec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -78,6 +78,17 @@ class Interval(Record, frozen=True, gc=False):
     examples: tuple[Example, ...]  # distinct contexts, chosen uniformly, strongest first
 
 
+class ClassProfile(Record, frozen=True, gc=False):
+    """How a latent keeps to a class of tokens (dashboards/classes.py)."""
+
+    name: str  # of the class
+    n_tokens: int  # counted positions of the corpus in the class
+    n_active: int  # of those, where the latent is active
+    total: float  # summed activation there
+    pearson: float | None  # activation and max(proxy, 0), over all counted positions
+    in_intervals: tuple[int, ...]  # of n_active, by interval, strongest first as `intervals`
+
+
 class Dashboard(Record, frozen=True, gc=False):
     """Everything a run knows of one latent."""
 
@@ -97,6 +108,7 @@ class Dashboard(Record, frozen=True, gc=False):
     random: tuple[Example, ...]  # uniform over active positions, distinct contexts
     fires_on: tuple[TokenCount, ...]  # most frequent first
     effect_threshold: float | None = None  # nats; smaller effects are left out of the examples
+    profiles: tuple[ClassProfile, ...] | None = None  # best Pearson first; None: not computed
 
     @property
     def density(self) -> float:

@@ -23,6 +23,7 @@ from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.effects import logit_weights
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
 from featureviz.engine.plan import Ablate, Plan, Sources, batch_size, block_size, shard_size
+from featureviz.engine.profiles import with_profiles
 from featureviz.engine.sketches.histogram import edges
 from featureviz.engine.sketches.walk import BlockSketch, Stretch, empty_sketch, walk
 from featureviz.engine.spool import by_latent, read_maxima, read_slices, write_shard
@@ -109,14 +110,11 @@ class Bench:
         """Spool the activations of one shard; doing it twice writes the same bytes."""
         contexts = self.plan.shard_contexts(number)
         rows = slice(contexts.start, contexts.stop)
+        tokens, counted = self.corpus.tokens[rows], self.corpus.counted[rows]
         parts: list[Actives] = []
         done = 0
-        for size, actives in active_latents(
-            self.subject,
-            self.dictionary,
-            self.corpus.tokens[rows],
-            self.corpus.counted[rows],
-            self.plan.batch_size,
+        for size, actives, _ in active_latents(
+            self.subject, self.dictionary, tokens, counted, self.plan.batch_size
         ):
             parts.append(actives)
             done += size
@@ -156,10 +154,13 @@ class Bench:
     def _folder(self) -> Path:
         return self.store / "runs" / self.plan.key
 
+    @property
+    def _shards(self) -> list[Path]:
+        return [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
+
     @cached_property
     def _composer(self) -> Composer:
-        shards = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
-        return Composer(self.corpus, shards, self.plan.shard_size, self.plan.d_vocab)
+        return Composer(self.corpus, self._shards, self.plan.shard_size, self.plan.d_vocab)
 
     @cached_property
     def _ablator(self) -> Ablator:
@@ -167,7 +168,7 @@ class Bench:
 
     def sketch(self, latents: range) -> BlockSketch:
         """Everything gathered of a block of latents; needs all shards."""
-        paths = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
+        paths = self._shards
         maxima = np.max([read_maxima(path)[latents.start : latents.stop] for path in paths], axis=0)
         sizes = self.plan.sizes
         bins = np.stack([edges(float(maximum), sizes.n_bins) for maximum in maxima])
@@ -195,6 +196,7 @@ class Bench:
         else:
             logits = list(logit_weights(writes(directions), self.subject.W_U))
         dashboards = self._composer.dashboards(latents, sketch, norms, logits)
+        dashboards = with_profiles(dashboards, self.corpus, self._shards, self.plan.shard_size)
         if self.plan.ablate == "none":
             return dashboards
         place = Workplace(self._ablator, self.subject, self.dictionary, self.corpus)
