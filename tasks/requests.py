@@ -15,6 +15,7 @@ from featureviz.catalog.models import Corpus, Dictionary, Run
 from featureviz.engine.baselines import KINDS
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Prepared, Request, prepare
+from featureviz.engine.subject import DTYPE
 
 _PACKAGES = ("torch", "transformer-lens", "numpy")
 
@@ -76,6 +77,7 @@ def _run_facts(plan: Plan) -> runs.RunFacts:
         provenance={
             "versions": {"featureviz": __version__} | {name: version(name) for name in _PACKAGES},
             "machine": platform.platform(),
+            "dtype": DTYPE,
         },
     )
 

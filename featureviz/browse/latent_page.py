@@ -7,12 +7,15 @@ from functools import cached_property
 from featureviz.browse.attention import Sourced, sourced
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.ends import Ends
+from featureviz.browse.formats import duration
 from featureviz.browse.logits import LogitForm, logit_forms
+from featureviz.browse.profile import ProfilePanel
 from featureviz.browse.related import RelatedPanel
 from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.switches import Switches
 from featureviz.catalog.models import Latent, Run
 from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.density import rarity
 from featureviz.dashboards.schema import Dashboard
 from featureviz.dashboards.text import readable
 
@@ -85,6 +88,11 @@ class LatentPage:
         computed = self.dashboard.effect_threshold is not None
         return PageEffects(self.dashboard, self.corpus) if computed else None
 
+    @cached_property
+    def profile(self) -> ProfilePanel:
+        """What it fires on, class by class."""
+        return ProfilePanel(self.run, self.dashboard, self.switches)
+
     @property
     def query(self) -> str:
         """The end of the address of a neighbour that is drawn alike."""
@@ -94,6 +102,37 @@ class LatentPage:
     def last_index(self) -> int:
         """The largest index of the dictionary."""
         return self.run.dictionary.d_sae - 1
+
+    @property
+    def rarity(self) -> str:
+        """`dead`, `ultralow` or nothing."""
+        return rarity(self.dashboard.n_active, self.dashboard.n_tokens)
+
+    @property
+    def digests(self) -> list[tuple[str, str]]:
+        """What the numbers were computed from, by the hashes of its contents."""
+        dictionary = self.run.dictionary
+        return [
+            (f"Model {dictionary.model.name}", dictionary.model.digest),
+            (f"Dictionary {dictionary.name}", dictionary.digest),
+            ("Tokens of the corpus", self.run.corpus.digest),
+        ]
+
+    @property
+    def computed(self) -> str:
+        """In which precision, from which seed, on what, how long."""
+        made = self.run.provenance
+        told = [made.get("dtype", ""), f"seed {self.run.plan.get('seed', 0)}"]
+        told += made.get("devices", [])
+        if "seconds" in made:
+            told.append(duration(made["seconds"]))
+        return ", ".join(filter(None, told))
+
+    @property
+    def versions(self) -> str:
+        """The packages behind the numbers."""
+        versions = self.run.provenance.get("versions", {})
+        return ", ".join(f"{name} {version}" for name, version in versions.items())
 
     @property
     def views(self) -> tuple[tuple[str, str], ...]:

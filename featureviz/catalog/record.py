@@ -1,5 +1,6 @@
 """One latent's whole record as plain values: what `manage.py show` prints and the API serves."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from featureviz.catalog import relations
 from featureviz.catalog.models import Latent, Run
 from featureviz.catalog.relations import Relation
 from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.density import rarity
 from featureviz.dashboards.relations import Related
 from featureviz.dashboards.schema import (
     Dashboard,
@@ -60,6 +62,8 @@ class _Writer:
         )  # fmt: skip
         return {
             **{name: getattr(dashboard, name) for name in numbers},
+            "log_density": math.log10(dashboard.density) if dashboard.n_active else None,
+            "rarity": rarity(dashboard.n_active, dashboard.n_tokens) or None,
             "histogram": _histogram(dashboard.histogram),
             "logits": self.logits(dashboard.logits),
             "logits_normalised": self.logits(dashboard.logits_normalised),
@@ -69,6 +73,7 @@ class _Writer:
             "fires_on": [
                 {"token": self.token(row.token), **_renamed(row)} for row in dashboard.fires_on
             ],
+            "profiles": _profiles(dashboard),
             "examples": {
                 "top": self.examples(dashboard.top),
                 "intervals": [self.interval(interval) for interval in dashboard.intervals],
@@ -157,6 +162,26 @@ class _Writer:
         return readable(self.corpus.vocabulary[token])
 
 
+def _profiles(dashboard: Dashboard) -> list[dict[str, Any]] | None:
+    """How it keeps to classes of tokens; none in a run that knew no classes."""
+    if dashboard.profiles is None:
+        return None
+    return [
+        {
+            "class": one.name,
+            "n_tokens": one.n_tokens,
+            "base_rate": one.n_tokens / dashboard.n_tokens,
+            "n_active": one.n_active,
+            "share_of_active": one.n_active / dashboard.n_active,
+            "share_of_activation": one.total / dashboard.sum_activation,
+            "recall": one.n_active / one.n_tokens,
+            "pearson": one.pearson,
+            "in_intervals": one.in_intervals,
+        }
+        for one in dashboard.profiles
+    ]
+
+
 def _renamed(row: msgspec.Struct) -> dict[str, Any]:
     fields = msgspec.structs.asdict(row)
     return {"token_id": fields.pop("token"), **fields}
@@ -214,5 +239,6 @@ def _run(run: Run) -> dict[str, Any]:
             "d_sae": dictionary.d_sae,
         },
         "corpus": {"name": corpus.name, "digest": corpus.digest, "n_tokens": corpus.n_tokens},
+        **{name: run.provenance.get(name) for name in ("dtype", "devices", "machine", "seconds")},
         "versions": run.provenance.get("versions", {}),
     }

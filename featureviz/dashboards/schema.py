@@ -106,6 +106,17 @@ class NeuronCorrelation(Record, frozen=True, gc=False):
     cosine: float  # of the two series, their means left in
 
 
+class ClassProfile(Record, frozen=True, gc=False):
+    """How a latent keeps to a class of tokens (dashboards/classes.py)."""
+
+    name: str  # of the class
+    n_tokens: int  # counted positions of the corpus in the class
+    n_active: int  # of those, where the latent is active
+    total: float  # summed activation there
+    pearson: float | None  # activation and max(proxy, 0), over all counted positions
+    in_intervals: tuple[int, ...]  # of n_active, by interval, strongest first as `intervals`
+
+
 class Dashboard(Record, frozen=True, gc=False):
     """Everything a run knows of one latent."""
 
@@ -133,6 +144,7 @@ class Dashboard(Record, frozen=True, gc=False):
     # Of a signed latent, whose numbers above are of its activations > 0: the same of those < 0,
     # with their sign, strongest (most negative) first. Its logit weights are of one unit that way.
     negative: Dashboard | None = None
+    profiles: tuple[ClassProfile, ...] | None = None  # best Pearson first; None: not computed
 
     @property
     def shown_logits(self) -> LogitWeights | None:

@@ -8,7 +8,14 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from featureviz.dashboards.schema import Dashboard, Example, Histogram, Interval, TokenCount
+from featureviz.dashboards.schema import (
+    ClassProfile,
+    Dashboard,
+    Example,
+    Histogram,
+    Interval,
+    TokenCount,
+)
 
 
 def with_both_ends(dashboards: Sequence[Dashboard], ends: int) -> list[Dashboard]:
@@ -70,6 +77,12 @@ def _(interval: Interval) -> Interval:
 @_turned.register
 def _(count: TokenCount) -> TokenCount:
     return replace(count, total=_opposite(count.total))
+
+
+@_turned.register
+def _(profile: ClassProfile) -> ClassProfile:
+    """Its correlation stays that of the activation's size with the class."""
+    return replace(profile, total=_opposite(profile.total))
 
 
 @_turned.register

@@ -21,10 +21,11 @@ from safetensors import safe_open
 from torch import Tensor
 
 from featureviz.dashboards.schema import Dashboard, NeuronCorrelation, NeuronWeight
+from featureviz.dashboards.slices import LatentSlices
 from featureviz.engine.activations import Actives
 from featureviz.engine.compiled import compiled
 from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
-from featureviz.engine.spool import LatentSlices, by_latent
+from featureviz.engine.spool import by_latent
 from featureviz.engine.subject import Subject
 from featureviz.engine.threads import in_parts
 

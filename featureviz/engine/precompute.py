@@ -28,6 +28,7 @@ from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
 from featureviz.engine.final_norm import FinalNorm, final_norm
 from featureviz.engine.neurons import NeuronGatherer, with_neurons
 from featureviz.engine.plan import Asked, Plan, Sources, batch_size, block_size, shard_size
+from featureviz.engine.profiles import with_profiles
 from featureviz.engine.silent import with_silent
 from featureviz.engine.sketches.walk import BlockSketch, Ground, sketch_block
 from featureviz.engine.spool import Spool, by_latent, write_shard
@@ -216,6 +217,7 @@ class Bench:
         dashboards = with_sources(
             dashboards, self.subject, self.dictionary, self.corpus, self.plan.batch_size
         )
+        dashboards = with_profiles(dashboards, self.corpus, self._shards, self.plan.shard_size)
         if self.plan.ablate == "none":
             return dashboards
         return with_effects(dashboards, self._workplace, self.plan.ablate)

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from featureviz.dashboards.relations import Related, Relations
+from featureviz.dashboards.slices import LatentSlices, read_slices
 from featureviz.dashboards.store import write_pack
 from featureviz.engine.compiled import compiled
 from featureviz.engine.errors import RelationError
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench, Report, shard_path
-from featureviz.engine.spool import LatentSlices, read_slices
 from featureviz.engine.threads import in_parts
 
 _KEPT = 8  # latents by each figure

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import Dashboard, Example
+from featureviz.dashboards.slices import LatentSlices, read_slices
 from featureviz.engine.activations import Actives
 from featureviz.engine.compiled import compiled
 from featureviz.engine.sketches.selection import (
@@ -27,7 +28,7 @@ from featureviz.engine.sketches.selection import (
 )
 from featureviz.engine.sketches.shown import mark
 from featureviz.engine.sketches.walk import Ground
-from featureviz.engine.spool import LatentSlices, Spool, by_latent, read_slices
+from featureviz.engine.spool import Spool, by_latent
 from featureviz.engine.threads import in_parts
 
 _SALT = 3  # the samples of walk.py have 1 and 2

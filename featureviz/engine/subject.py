@@ -22,6 +22,7 @@ from transformers.activations import NewGELUActivation
 from featureviz.engine import digests
 from featureviz.engine.errors import SubjectError
 
+DTYPE = "float32"  # of weights and activations, whatever a model was stored in
 _IDENTITY_FILES = ("*.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json")
 _RESIDUAL_HOOKS = (
     "hook_resid_pre",

@@ -1,6 +1,7 @@
 """One latent's record: the API and the command serve the same."""
 
 import json
+import math
 from io import StringIO
 
 import msgspec
@@ -131,6 +132,29 @@ def test_the_run_is_named_by_all_that_made_it(run, record):
     assert record["run"]["seed"] == 0
     assert record["run"]["n_contexts"] == len(TEXTS)
     assert record["run"]["versions"] == {"torch": "2.8.0"}
+
+
+def test_the_run_says_on_what_and_how_it_was_computed(client, run):
+    run.provenance |= {"dtype": "float32", "devices": ["cpu, 2 threads"], "seconds": 94.5}
+    run.save()
+    record = client.get("/api/feature/demo/sae/3").json()["run"]
+    assert record["dtype"] == "float32"
+    assert record["devices"] == ["cpu, 2 threads"]
+    assert record["seconds"] == 94.5
+
+
+def test_densities_are_exact_ratios_never_text_that_was_read_back(client, run):
+    board = msgspec.structs.replace(run.dashboard(3), n_active=1, n_tokens=200_000)
+    write_pack(run.folder / "blocks" / "00000.pack", [run.dashboard(0)] * 3 + [board])
+    record = client.get("/api/feature/demo/sae/3").json()
+    assert record["density"] == 1 / 200_000
+    assert record["log_density"] == math.log10(1 / 200_000)
+    assert record["rarity"] == "ultralow"
+
+
+@pytest.mark.parametrize(("index", "word"), [(3, None), (6, "ultralow"), (7, "dead")])
+def test_rare_latents_are_named(client, run, index, word):
+    assert client.get(f"/api/feature/demo/sae/{index}").json()["rarity"] == word
 
 
 def test_a_dead_latent_has_a_record(run):

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.slices import read_slices
 from featureviz.dashboards.store import read_dashboard
 from featureviz.engine import baselines
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.errors import EngineError
 from featureviz.engine.plan import SIZES, Plan, block_size, shard_size
 from featureviz.engine.precompute import Bench, block_path, prepare, shard_path
-from featureviz.engine.spool import read_slices
 from featureviz.engine.subject import load_subject
 from tests.engine.conftest import HOOK, write_gpt2
 from tests.engine.test_precompute import dashboards, files_of, smaller, work

@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.slices import read_slices
 from featureviz.dashboards.store import read_dashboard
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.errors import CorpusError, DictionaryError, EngineError, SubjectError
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench, Request, block_path, prepare, shard_path
-from featureviz.engine.spool import read_slices
 from featureviz.engine.subject import load_subject
 from tests.engine.conftest import write_folder, write_gpt2, write_standard
 from tests.oracles.dense import expected

@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString, mark_safe
 from featureviz.browse import formats, plots
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.ends import Ends, two_ended
+from featureviz.browse.profile import Shown
 from featureviz.browse.rows import Row
 from featureviz.browse.strips import Strip
 from featureviz.browse.switches import Switches
@@ -57,6 +58,26 @@ def two_ends_histogram(ends: Ends) -> SafeString:
 def logit_histogram(histogram: Histogram) -> SafeString:
     """The histogram of a latent's logit weights."""
     return mark_safe(plots.logit_histogram(histogram))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def class_histogram(shown: Shown, top: float) -> SafeString:
+    """Active tokens by level of activation, in a class and not."""
+    plot = plots.class_histogram(shown.weakest_first, top)
+    return mark_safe(plot)  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def class_shares(shown: Shown, top: float) -> SafeString:
+    """The share in a class by level of activation."""
+    plot = plots.class_shares(shown.weakest_first, top, shown.base)
+    return mark_safe(plot)  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def count_histogram(histogram: Histogram, unit: str) -> SafeString:
+    """How many there are between edges."""
+    return mark_safe(plots.count_histogram(histogram, unit))  # noqa: S308 - numbers and our words
 
 
 @register.simple_tag
