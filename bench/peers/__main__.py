@@ -25,11 +25,11 @@ _HOME = _ROOT / "var" / "peers"
 _SMALL, _LARGE, _WARM = 512, 2048, 32  # contexts of 128 tokens
 _SIZE = Size(n_contexts=_LARGE)
 _ALL = _SIZE.d_sae
-# (latents, contexts) of each run. The first two peers would need an hour and more for all latents.
+# (latents, contexts) of each run. All latents would take the first two peers half an hour.
 _RUNS = {
     OURS: ((_ALL, _SMALL), (_ALL, _LARGE)),
-    "sae_dashboard": ((64, _SMALL), (128, _SMALL)),
-    "sae_vis": ((8, _SMALL), (16, _SMALL)),
+    "sae_dashboard": ((64, _SMALL), (256, _SMALL)),
+    "sae_vis": ((16, _SMALL), (64, _SMALL)),
     "delphi": ((_ALL, _SMALL), (_ALL, _LARGE)),
 }
 
@@ -77,9 +77,9 @@ def _run(folder: Path, name: str, python: Path, size: tuple[int, int], threads: 
     n_latents, n_contexts = size
     print(f"{name}: {n_latents:,} latents, {n_contexts:,} contexts", flush=True)
     with TemporaryDirectory(dir=folder) as out:
-        command = [python, "-m", f"bench.peers.with_{name}", folder / "subject", out]
+        driver = [str(python), "-m", f"bench.peers.with_{name}"]
         done = subprocess.run(
-            [*command, str(n_latents), str(n_contexts)],
+            [*driver, str(folder / "subject"), out, str(n_latents), str(n_contexts)],
             cwd=_ROOT,
             env=_environment(threads),
             check=False,

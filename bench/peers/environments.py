@@ -45,15 +45,15 @@ def _make(peer: Peer, folder: Path, torch: Path) -> None:
     print(f"Installing {peer.name} into {folder} (a minute or more).", flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
     (site,) = folder.glob("lib/python3*/site-packages")
-    (site / "torch.pth").write_text(f"{torch}\n")  # behind its own packages, before nothing
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    (site / "torch.pth").write_text(f"{torch}\n")  # looked at after its own packages
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, "-r", requirements(peer.name)], check=True)
     if peer.without_dependencies:
         subprocess.run([*pip, "--no-deps", peer.without_dependencies], check=True)
 
 
 def _torch(home: Path) -> Path:
-    """A folder with PyTorch, for all peers: it is larger than the rest of them together."""
+    """A folder with PyTorch, for all peers: alone it takes nearly a gigabyte."""
     folder = home / "torch"
     stamp = folder / "installed"
     wanted = requirements("torch").read_text()
