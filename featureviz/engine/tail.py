@@ -143,9 +143,7 @@ class Tail:
             final = stack.enter_context(_inputs(self._final_norm))
             self._inner(input_ids=tokens, past_key_values=cache, use_cache=True)
         pairs = [(layer.keys, layer.values) for layer in cache.layers[self.entry.layer :]]
-        return Stream(
-            entry[0] if entry else None, mid[0] if mid else None, final[0], tuple(pairs)
-        )
+        return Stream(entry[0] if entry else None, mid[0] if mid else None, final[0], tuple(pairs))
 
     def rerun(
         self, residual: Float[Tensor, "n some d_model"], prefix: list[KeysValues]

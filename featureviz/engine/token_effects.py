@@ -76,7 +76,8 @@ class Workplace:
 
     def _text(self, contexts: Sequence[int]) -> _Text:
         rows = np.asarray(contexts)
-        tokens, counted = np.asarray(self.corpus.tokens[rows]), np.asarray(self.corpus.counted[rows])
+        tokens = np.asarray(self.corpus.tokens[rows])
+        counted = np.asarray(self.corpus.counted[rows])
         return _Text(contexts, tokens, counted, self.ablator.clean(tokens, counted))
 
 
@@ -178,13 +179,9 @@ def _codes(
     subject, dictionary = place.subject, place.dictionary
     length, hook = prefixes.shape[1], dictionary.facts.hook
     size = max(1, min(_ENCODED // length, _PREFIXES))
-    x = in_pieces(
-        lambda part: subject.activations(part, hook), torch.from_numpy(prefixes), size
-    )
+    x = in_pieces(lambda part: subject.activations(part, hook), torch.from_numpy(prefixes), size)
     chosen = x[torch.arange(len(x)), torch.from_numpy(positions)]
-    codes = in_pieces(
-        lambda part: dictionary.codes(part).dense(), chosen, _ENCODED_ROWS
-    )
+    codes = in_pieces(lambda part: dictionary.codes(part).dense(), chosen, _ENCODED_ROWS)
     return codes.float().cpu().numpy()
 
 

@@ -83,5 +83,5 @@ function signed(number, decimals = 3) {
 
 // Percentage points.
 function points(change) {
-  return `${signed(100 * change, 1)}\u202f%`;
+  return `${signed(100 * change, 1)}\u202fpp`;
 }
