@@ -32,7 +32,7 @@ def effects_of(example: Example, length: int, direct: str = "own") -> tuple[Toke
             total,
             {"own": -total / 2, "same": total, "none": None}[direct],
             abs(total) / 4 + 0.01,
-            risen=(TokenWeight(position % 7 + 1, 0.25), TokenWeight(3, 0.002)),
+            risen=(TokenWeight(position % 7 + 1, 0.25), TokenWeight(3, 0.012)),
             fallen=(TokenWeight(5, -0.125),),
         )
         for position, total in zip(places, cycle(TOTALS))

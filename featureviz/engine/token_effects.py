@@ -20,7 +20,7 @@ from featureviz.engine.subject import Subject
 from featureviz.engine.tail import in_pieces
 
 STEP = 2**-13  # nats, or probability; what is stored is a multiple of it
-LEAST_CHANGE = 0.001  # of a probability; smaller ones are not stored
+LEAST_CHANGE = 0.005  # of a probability; smaller ones are not stored
 
 _PAIRS = 1 << 12  # whose effects are held at once
 _ENCODED_ROWS = 64  # activations are encoded so many at once; they are few

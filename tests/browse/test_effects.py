@@ -85,9 +85,11 @@ def test_the_row_s_numbers_are_the_record_s(store, direct):
     effects, reader = page_of(run)
     assert effects.direct == direct
     words, vocabulary = json.loads(effects.words), run.corpus.stored.vocabulary
-    for example in examples_of(run.dashboard(3)):
-        if example.context == SPLIT:
+    seen = {SPLIT}  # marks of several tokens have a test of their own
+    for example in examples_of(reader.dashboard):
+        if example.context in seen:
             continue
+        seen.add(example.context)
         row = reader.row("top-1", example)
         mark, n_nats, told = -1, 3 if direct == "own" else 2, []
         html = Strip(row, effects=effects).html()
@@ -108,6 +110,26 @@ def test_the_row_s_numbers_are_the_record_s(store, direct):
             for effect in example.effects
         ]
         assert told == expected
+
+
+def test_rows_of_one_context_say_it_once(run):
+    effects, reader = page_of(run)
+    said = set()
+    for example in examples_of(reader.dashboard):
+        html = Strip(reader.row("top-1", example), effects=effects).html()
+        assert ('data-e=""' in html) == (example.context in said)
+        said.add(example.context)
+    assert 1 < len(said) < len(examples_of(reader.dashboard))
+
+
+def test_a_page_of_very_many_changes_keeps_the_largest(run, monkeypatch):
+    effects, _ = page_of(run)
+    every = [abs(change.value) for each in effects._every() for change in each.risen + each.fallen]
+    monkeypatch.setattr("featureviz.browse.effects._MOST_CHANGES", len(every) // 2)
+    effects, _ = page_of(run)
+    kept = [abs(change.value) for each in effects._every() for change in effects._shown(each)]
+    assert 0 < len(kept) < len(every)
+    assert min(kept) > min(every)
 
 
 def test_a_split_character_is_told_the_largest_of_its_tokens(run):
