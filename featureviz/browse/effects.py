@@ -6,16 +6,17 @@ A mark made of several tokens is told the effect of the token among them that is
 import json
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from featureviz.dashboards.corpora import StoredCorpus
-from featureviz.dashboards.schema import Dashboard, Example, TokenEffect
+from featureviz.dashboards.schema import Dashboard, Example, TokenEffect, TokenWeight
 from featureviz.dashboards.text import readable, visible
 
 STEPS = (0.01, 0.05, 0.2, 0.5, 1.0)  # nats; from each on, the line is a step stronger
 _MILLI = 1000  # numbers travel to the page as whole thousandths
+_MOST_CHANGES = 6000  # of probabilities, on a page; beyond, the smallest stay in the JSON
 
 
 def step_of(effect: float | None) -> int:
@@ -23,14 +24,10 @@ def step_of(effect: float | None) -> int:
     return bisect_right(STEPS, abs(effect)) if effect is not None else 0
 
 
-def classes_of(effect: TokenEffect) -> str:
-    """What a mark's line looks like: `tp3 dn1` is total, helped, step 3; direct, hurt, step 1."""
-    drawn = (("t", effect.total), ("d", effect.direct))
-    return " ".join(
-        f"{kind}{'n' if number and number < 0 else 'p'}{step_of(number)}"
-        for kind, number in drawn
-        if step_of(number)
-    )
+def class_of(kind: str, effect: float | None) -> str:
+    """What a mark's line looks like: `tp3` is total, helped, step 3; `dn1` direct, hurt, step 1."""
+    step = step_of(effect)
+    return f"{kind}{'n' if effect and effect < 0 else 'p'}{step}" if step else ""
 
 
 def on_marks(example: Example, starts: Sequence[int]) -> dict[int, TokenEffect]:
@@ -80,13 +77,21 @@ class PageEffects:
         texts = [visible(readable(vocabulary[token])) for token in self._numbers]
         return json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
 
-    def numbers(self, effects: dict[int, TokenEffect]) -> str:
+    def classes(self, effect: TokenEffect) -> str:
+        """How a mark is underlined; a direct effect only where it says something new."""
+        total = class_of("t", effect.total)
+        direct = class_of("d", effect.direct) if self.direct == "own" else ""
+        return f"{total} {direct}".strip()
+
+    def numbers(self, example: Example, effects: dict[int, TokenEffect]) -> str:
         """A row's effects for the script, as JSON: one list a mark, in order.
 
         [marks since the one before, total, direct unless it is the same, KL, then token and change
         for each that rose or fell], thousandths of a nat and of a probability; tokens by their
-        place in `words`.
+        place in `words`. Empty where a row above shows the same context and says it.
         """
+        if self._first_of[example.context] is not example:
+            return ""
         lists, last = [], -1
         for mark, effect in sorted(effects.items()):
             lists.append([mark - last - 1, *self._nats(effect), *self._changes(effect)])
@@ -100,19 +105,38 @@ class PageEffects:
         return [round(_MILLI * number) for number in told]
 
     def _changes(self, effect: TokenEffect) -> Iterator[int]:
-        for change in effect.risen + effect.fallen:
+        for change in self._shown(effect):
             yield self._numbers[change.token]
             yield round(_MILLI * change.value)
 
+    def _shown(self, effect: TokenEffect) -> Iterable[TokenWeight]:
+        return (one for one in effect.risen + effect.fallen if abs(one.value) >= self._least_change)
+
     @cached_property
     def _numbers(self) -> dict[int, int]:
-        counts = Counter(
-            change.token for effect in self._every() for change in effect.risen + effect.fallen
-        )
+        counts = Counter(change.token for each in self._every() for change in self._shown(each))
         return {token: number for number, (token, _) in enumerate(counts.most_common())}
 
-    def _every(self) -> Iterator[TokenEffect]:
+    @cached_property
+    def _least_change(self) -> float:
+        """Of a probability, so that a page stays light."""
+        sizes = sorted(
+            (abs(change.value) for each in self._every() for change in each.risen + each.fallen),
+            reverse=True,
+        )
+        return sizes[_MOST_CHANGES] if len(sizes) > _MOST_CHANGES else 0.0
+
+    @cached_property
+    def _first_of(self) -> dict[int, Example]:
+        """The first example of each context that has effects, in the order of the page."""
+        found: dict[int, Example] = {}
         intervals = (interval.examples for interval in self.dashboard.intervals)
         for examples in (self.dashboard.top, *intervals, self.dashboard.random):
             for example in examples:
-                yield from example.effects or ()
+                if example.effects is not None:
+                    found.setdefault(example.context, example)
+        return found
+
+    def _every(self) -> Iterator[TokenEffect]:
+        for example in self._first_of.values():
+            yield from example.effects or ()

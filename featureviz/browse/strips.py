@@ -11,7 +11,7 @@ from functools import lru_cache
 from html import escape
 from itertools import pairwise
 
-from featureviz.browse.effects import PageEffects, classes_of
+from featureviz.browse.effects import PageEffects
 from featureviz.browse.formats import decimals_for
 from featureviz.browse.rows import Row, is_joined
 
@@ -39,7 +39,7 @@ class Strip:
     def _marks(self) -> list[str]:
         row = self.row
         marks = [_escaped(text, self.spaces) for text in row.texts]
-        lines = {mark: classes_of(effect) for mark, effect in row.effects.items()}
+        lines = self._lines()
         for mark, classes in lines.items():
             if classes and mark not in row.lit:
                 marks[mark] = f'<u class="{classes}">{marks[mark]}</u>'
@@ -70,10 +70,16 @@ class Strip:
             f"{self._parts()}{self._effects()}"
         )
 
+    def _lines(self) -> dict[int, str]:
+        if self.effects is None:
+            return {}
+        return {mark: self.effects.classes(effect) for mark, effect in self.row.effects.items()}
+
     def _effects(self) -> str:
-        if self.effects is None or self.row.example.effects is None:
+        example = self.row.example
+        if self.effects is None or example.effects is None:
             return ""
-        return f' data-e="{self.effects.numbers(self.row.effects)}"'
+        return f' data-e="{self.effects.numbers(example, self.row.effects)}"'
 
     def _tokens(self) -> str:
         """Ids of the marks' tokens; those of one mark are joined by a plus."""

@@ -319,16 +319,17 @@ class TailAblator:
         active = self._active(clean, pairs)
         written = self._without_write(clean, active)
         spots, last = active.spots.counted(clean), self._reruns_nothing
-        found = self._weighed(clean, spots, written, listed if last else None, listed)
+        found = self._weighed(clean, spots, written, _Wanted(listed, lists=last))
         assert out.direct is not None
         out.direct[spots.pair, spots.position + 1] = found.effect
         if last:
             _put(out, spots, found)  # total and direct are one formula here
             return out
+        wanted = _Wanted(listed, lists=True)
         for places, final in self._reruns(clean, pairs, active):
             spots = places.counted(clean)
             direct = out.direct[spots.pair, spots.position + 1]
-            _put(out, spots, self._weighed(clean, spots, final, listed, listed, direct))
+            _put(out, spots, self._weighed(clean, spots, final, wanted, direct))
         return out
 
     @property
@@ -341,20 +342,20 @@ class TailAblator:
         clean: Clean,
         spots: _Spots,
         final: Tensor,
-        listed: float | None,
-        threshold: float | None,
+        wanted: _Wanted,
         direct: npt.NDArray[np.float32] | None = None,
     ) -> _Scores:
         """Effects at these spots; an estimate, and no KL, where all is surely under a threshold."""
-        final = final[torch.from_numpy(spots.rows).to(final.device)]
+        final, threshold = final[torch.from_numpy(spots.rows).to(final.device)], wanted.threshold
         if threshold is None:
-            return self._scores(clean, spots, final, listed)
+            return self._scores(clean, spots, final, None)
         effect, bound = self._bounds(clean, spots, final)
         large = np.abs(effect) + bound >= threshold
         if direct is not None:
             large |= np.abs(direct) >= threshold
         exact, kl = np.flatnonzero(large), np.zeros_like(effect)
         rows = torch.from_numpy(exact).to(final.device)
+        listed = threshold if wanted.lists else None
         found = self._scores(clean, spots.some(exact), final[rows], listed)
         effect[exact], kl[exact] = found.effect, found.kl
         return _Scores(effect, kl, found.changed)
@@ -531,6 +532,13 @@ class _Spots(NamedTuple):
             torch.from_numpy(self.context).to(device),
             torch.from_numpy(self.position).to(device),
         )
+
+
+class _Wanted(NamedTuple):
+    """How exactly effects are wanted."""
+
+    threshold: float | None  # nats; under it an estimate does; None: all are exact
+    lists: bool  # the changed tokens too, from the threshold on
 
 
 class _Active(NamedTuple):

@@ -20,7 +20,7 @@ from featureviz.engine.subject import Subject
 from featureviz.engine.tail import in_pieces
 
 STEP = 2**-13  # nats, or probability; what is stored is a multiple of it
-LEAST_CHANGE = 0.001  # of a probability; smaller ones are not stored
+LEAST_CHANGE = 0.005  # of a probability; smaller ones are not stored
 
 _PAIRS = 1 << 12  # whose effects are held at once
 _ENCODED_ROWS = 64  # activations are encoded so many at once; they are few
@@ -76,10 +76,8 @@ class Workplace:
 
     def _text(self, contexts: Sequence[int]) -> _Text:
         rows = np.asarray(contexts)
-        tokens, counted = (
-            np.asarray(self.corpus.tokens[rows]),
-            np.asarray(self.corpus.counted[rows]),
-        )
+        tokens = np.asarray(self.corpus.tokens[rows])
+        counted = np.asarray(self.corpus.counted[rows])
         return _Text(contexts, tokens, counted, self.ablator.clean(tokens, counted))
 
 

@@ -8,8 +8,10 @@ const page = document.querySelector(".groups")?.dataset ?? {};
 const THOUSAND = 1000;
 let words = null;
 
-// A row's lists, by the number of their mark (featureviz/browse/effects.py writes them).
-export function effectsOf(text) {
+// A row's lists, by the number of their mark (featureviz/browse/effects.py writes them). Of rows that
+// show the same context, the first has them.
+export function effectsOf(row, own) {
+  const text = own || document.querySelector(`.row[data-context="${row.dataset.context}"] p[data-e^="["]`).dataset.e;
   const found = new Map();
   let mark = -1;
   for (const [gap, ...numbers] of JSON.parse(text)) {
@@ -83,5 +85,5 @@ function signed(number, decimals = 3) {
 
 // Percentage points.
 function points(change) {
-  return `${signed(100 * change, 1)}\u202f%`;
+  return `${signed(100 * change, 1)}\u202fpp`;
 }

@@ -32,7 +32,7 @@ function split(row) {
 // What is known of each mark, before its elements are found.
 function described(row, { t, o, g, e }) {
   const parts = g ? JSON.parse(g) : {};
-  const effects = e ? effectsOf(e) : null;
+  const effects = e === undefined ? null : effectsOf(row, e);
   let position = Number(o);
   return (t ? t.split(" ") : []).map((tokens, index) => {
     const ids = tokens.split("+");

@@ -37,7 +37,7 @@ export function place() {
   const left = box.left + box.width / 2 - width / 2;
   const below = box.bottom + 6;
   card.style.left = `${Math.max(8, Math.min(innerWidth - width - 8, left))}px`;
-  card.style.top = `${below + height > innerHeight ? box.top - height - 6 : below}px`;
+  card.style.top = `${below + height > innerHeight ? Math.max(8, box.top - height - 6) : below}px`;
 }
 
 export function inWords(mark) {

@@ -46,17 +46,19 @@ def test_where_the_way_is_not_known_the_whole_model_is_counted(case):
 
 
 def test_all_is_chosen_up_to_the_limit_and_the_top_group_beyond(case, monkeypatch):
-    cost = estimate(*case, N_CTX)
+    subject, dictionary = case
+    cost = estimate(subject, dictionary, N_CTX)
     monkeypatch.setattr(ablation_cost, "ALL_UP_TO", cost)
-    assert decided("auto", *case, N_CTX) == "all"
+    assert decided("auto", subject, dictionary, N_CTX) == "all"
     monkeypatch.setattr(ablation_cost, "ALL_UP_TO", cost - 1)
-    assert decided("auto", *case, N_CTX) == "top"
+    assert decided("auto", subject, dictionary, N_CTX) == "top"
 
 
 @pytest.mark.parametrize("asked", ["none", "top", "all"])
 def test_what_was_said_is_done_whatever_it_costs(case, asked, monkeypatch):
+    subject, dictionary = case
     monkeypatch.setattr(ablation_cost, "ALL_UP_TO", 0)
-    assert decided(asked, *case, N_CTX) == asked
+    assert decided(asked, subject, dictionary, N_CTX) == asked
 
 
 def test_the_plan_records_what_was_decided(request_of, tmp_path, monkeypatch):

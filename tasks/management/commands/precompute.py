@@ -43,7 +43,7 @@ class Command(BaseCommand):
             "--ablate",
             choices=("auto", "none", "top", "all"),
             default="auto",
-            help="examples whose effects are computed; auto: all, or top where that is long",
+            help="examples that get ablation effects; auto: all, or top where that is long",
         )
         parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
         parser.add_argument(
