@@ -334,10 +334,9 @@ def _check_alike(plan: Plan, other: Plan) -> None:
 
 
 def _check_spool(plan: Plan, store: Path) -> None:
-    if gone := [path for path in _shards(plan, store) if not path.exists()]:
+    if not all(path.exists() for path in _shards(plan, store)):
         raise RelationError(
-            f"The activations of the run {plan.key[:8]} were deleted ({gone[0].parent}); "
-            "resuming computes them again."
+            f"The activations of the run {plan.key[:8]} were deleted; resuming computes them again."
         )
 
 
