@@ -16,7 +16,7 @@ from featureviz.dashboards.schema import Dashboard
 
 _MAGIC = b"fvpack01"
 _HEAD = struct.Struct("<8sII")
-_LEVEL = 9  # of zstd: smaller than 3 by a tenth, still fast beside everything before it
+_LEVEL = 3  # of zstd: a sixth of the time that 9 takes, for 2.5% more bytes
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Dashboard)
@@ -26,13 +26,13 @@ class StoreError(Exception):
     """A pack is missing, cut short or not ours."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that no reader ever sees a part of it."""
+def write_atomically(path: Path, *contents: bytes | memoryview) -> None:
+    """Write `contents`, one after another, to `path` so that no reader ever sees a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            file.write(content)
+            file.writelines(contents)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -50,7 +50,7 @@ def write_pack(path: Path, dashboards: Sequence[Dashboard]) -> None:
         offsets.append(offsets[-1] + len(record))
     head = _HEAD.pack(_MAGIC, len(records), dashboards[0].index if dashboards else 0)
     table = struct.pack(f"<{len(offsets)}Q", *offsets)
-    write_atomically(path, head + table + b"".join(records))
+    write_atomically(path, head, table, *records)
 
 
 def read_dashboard(path: Path, index: int) -> Dashboard:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from featureviz.dashboards.schema import Histogram, LogitWeights, TokenWeight
+from featureviz.engine.sketches.histogram import even_histogram
 
 _SHOWN = 10  # tokens at either end
 _BINS = 50
@@ -45,5 +46,5 @@ def _histogram(row: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Histogram:
     low, high = float(row.min()), float(row.max())
     if low == high:
         return Histogram(edges=(low, high), counts=(len(row),))
-    counts, edges = np.histogram(row, bins=_BINS, range=(low, high))
+    edges, counts = even_histogram(row, _BINS)
     return Histogram(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()))

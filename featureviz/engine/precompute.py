@@ -123,9 +123,13 @@ class Bench:
         write_shard(shard_path(self._folder, number), slices)
 
     def block(self, number: int, report: Report = _silent) -> None:
-        """Write the dashboards of one block of latents; needs all shards."""
+        """Write the dashboards of one block of latents; needs all shards.
+
+        A latent whose activations were gone through, without a dashboard yet, counts as half done.
+        """
         latents = self.plan.block_latents(number)
-        dashboards = self._dashboards(latents, self.sketch(latents))
+        sketch = self.sketch(latents, lambda walked: report(walked // 2))
+        dashboards = self._dashboards(latents, sketch)
         write_pack(block_path(self._folder, number), dashboards)
         report(len(latents))
 
@@ -167,10 +171,10 @@ class Bench:
     def _ablator(self) -> Ablator:
         return ablator(self.subject, self.dictionary, self.plan.context_size)
 
-    def sketch(self, latents: range) -> BlockSketch:
+    def sketch(self, latents: range, report: Report = _silent) -> BlockSketch:
         """Everything gathered of a block of latents; needs all shards."""
         ground = Ground(self.corpus.tokens, self.plan.d_vocab, self.plan.seed)
-        return sketch_block(self._spool, latents, ground, self.plan.sizes)
+        return sketch_block(self._spool, latents, ground, self.plan.sizes, report=report)
 
     def _dashboards(self, latents: range, sketch: BlockSketch) -> list[Dashboard]:
         directions = self.dictionary.W_dec[latents.start : latents.stop]

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from safetensors import safe_open
-from safetensors.numpy import save
 
 from featureviz.dashboards.store import write_atomically
 from featureviz.engine.activations import Actives
 from featureviz.engine.compiled import compiled
+
+_DTYPES = {"int64": "I64", "uint32": "U32", "float32": "F32"}  # as safetensors names them
 
 
 class LatentSlices(NamedTuple):
@@ -97,13 +99,28 @@ def maxima(slices: LatentSlices) -> npt.NDArray[np.float32]:
 
 def write_shard(path: Path, slices: LatentSlices) -> None:
     """Write a shard's activations; the file appears whole or not at all."""
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "starts": slices.starts,
+        "maxima": maxima(slices),
         "places": slices.places,
         "values": slices.values,
-        "maxima": maxima(slices),
     }
-    write_atomically(path, save(arrays))
+    write_atomically(path, _head(arrays), *(array.view(np.uint8).data for array in arrays.values()))
+
+
+def _head(arrays: dict[str, npt.NDArray[Any]]) -> bytes:
+    """What a safetensors file begins with; the library's own writer copies every array thrice."""
+    entries, end = {}, 0
+    for name, array in arrays.items():
+        first, end = end, end + array.nbytes
+        entries[name] = {
+            "dtype": _DTYPES[array.dtype.name],
+            "shape": array.shape,
+            "data_offsets": (first, end),
+        }
+    text = msgspec.json.encode(entries)
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def read_maxima(path: Path, first: int, end: int) -> npt.NDArray[np.float32]:
