@@ -7,8 +7,8 @@ CHECKED := featureviz tasks tests bench docs manage.py
 # The processes of one run share the cores; each alone would take all of them and wait for the rest.
 test test-sqlite test-postgres: export OMP_NUM_THREADS = 1
 
-.PHONY: help demo test test-sqlite test-postgres lint format bench screenshots constraints clean \
-  system-packages
+.PHONY: help demo test test-sqlite test-postgres lint format bench bench-peers screenshots \
+  constraints clean system-packages
 
 help: ## List these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -38,6 +38,9 @@ format: .venv/installed-for-tests ## Put code and templates in the shape `make l
 
 bench: .venv/installed ## Measure what should be fast
 	$(BIN)/python -m bench
+
+bench-peers: .venv/installed ## Measure other tools beside ours (bench/peers/README.md)
+	$(BIN)/python -m bench.peers
 
 screenshots: .venv/installed-for-tests system-packages ## Take the pictures of the documentation anew
 	$(BIN)/python docs/screenshots.py

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -59,10 +59,10 @@ def machine() -> dict[str, str]:
     }
 
 
-def write(rows: list[Row], path: Path) -> None:
-    """Write the figures and print them as a table."""
+def write(rows: list[Row], path: Path, also: Mapping[str, str] = {}) -> None:
+    """Write the figures, and what `also` belongs to the machine; print them as a table."""
     kept = [msgspec.to_builtins(row) | {"ok": row.ok} for row in rows]
-    path.write_text(json.dumps({"machine": machine(), "rows": kept}, indent=1) + "\n")
+    path.write_text(json.dumps({"machine": {**machine(), **also}, "rows": kept}, indent=1) + "\n")
     for row in rows:
         print(table_line(row))
 

@@ -71,6 +71,7 @@ def register(demo_run: DemoRun) -> Run:
             max_contexts=MAX_CONTEXTS,
             model_name=demo_run.model,
             name=demo_run.dictionary,
+            ablate="all",
         ),
         logger.warning,
     )

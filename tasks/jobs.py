@@ -35,6 +35,9 @@ class Bench(Protocol):
     def block(self, number: int, report: Callable[[int], None]) -> None:
         """Do one block of latents; doing it twice writes the same bytes."""
 
+    def relate(self, other: Run, number: int, report: Callable[[int], None]) -> None:
+        """Relate one block of latents to another run; doing it twice writes the same bytes."""
+
 
 OpenBench = Callable[[Run], AbstractContextManager[Bench]]
 
@@ -97,12 +100,15 @@ def work(
 
 
 def see_through(run: Run, open_bench: OpenBench, watch: Callable[[], None] = _nothing) -> Run:
-    """Work on a run until it is over, whoever else helps; returns its final row."""
+    """Work on a run, and then on its relations, until all is done, whoever else helps.
+
+    Returns its final row.
+    """
     while True:
         work(open_bench, run, watch=watch)
         run.refresh_from_db()
         watch()
-        if run.state not in claims.ACTIVE:
+        if run.state not in claims.ACTIVE and not claims.is_relating(run):
             return run
         sleep(LOOK_SECONDS)
 
@@ -122,9 +128,7 @@ def perform(
     """Do one job and write down how it went; the last of a run publishes it."""
     try:
         with _pulse(job, stop, watch) as report:
-            bench = desk.bench(job.run)
-            step = bench.shard if job.kind == Job.Kind.SHARD else bench.block
-            step(job.number, report)
+            _do(job, desk.bench(job.run), report)
     except (Interrupted, KeyboardInterrupt) as interruption:
         claims.release(job)
         if isinstance(interruption, KeyboardInterrupt):
@@ -135,7 +139,7 @@ def perform(
     else:
         claims.finish(job)
         runs.note_memory(job.run, _peak_megabytes())
-        if not claims.waiting(job.run).exists():
+        if job.kind == Job.Kind.BLOCK:
             _publish(job.run)
 
 
@@ -156,6 +160,15 @@ def in_plain_words(error: BaseException, run: Run) -> str:
         f"This should not happen: {type(error).__name__}: {first} "
         f"The worker's log says where. {again}"
     )
+
+
+def _do(job: Job, bench: Bench, report: Callable[[int], None]) -> None:
+    if job.other is not None:
+        bench.relate(job.other, job.number, report)
+    elif job.kind == Job.Kind.SHARD:
+        bench.shard(job.number, report)
+    else:
+        bench.block(job.number, report)
 
 
 def _publish(run: Run) -> None:

@@ -11,7 +11,8 @@ from django.conf import settings
 from featureviz.catalog import runs
 from featureviz.catalog.models import Run
 from featureviz.engine.plan import Plan
-from featureviz.engine.precompute import Bench
+from featureviz.engine.precompute import Bench, Report
+from featureviz.engine.relations import Relating
 from featureviz.engine.subject import Subject
 from tasks import jobs
 from tasks.upkeep import stopping
@@ -23,6 +24,7 @@ class NotedBench(Bench):
     def __init__(self, run: Run, store: Path) -> None:
         super().__init__(Plan.from_json(run.plan), store)
         self._run = run
+        self._relating: tuple[str, Relating] | None = None
 
     @cached_property
     def subject(self) -> Subject:
@@ -30,6 +32,12 @@ class NotedBench(Bench):
         subject = super().subject
         runs.note_device(self._run, in_words(subject.device))
         return subject
+
+    def relate(self, other: Run, number: int, report: Report) -> None:
+        """Relate one block to another run; what its blocks share is kept for the next."""
+        if self._relating is None or self._relating[0] != other.key:
+            self._relating = other.key, Relating(self, Plan.from_json(other.plan))
+        self._relating[1].block(number, report)
 
 
 def in_words(device: torch.device) -> str:

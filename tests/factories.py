@@ -17,6 +17,8 @@ from featureviz.dashboards.schema import (
     Histogram,
     Interval,
     LogitWeights,
+    NeuronCorrelation,
+    NeuronWeight,
     TokenCount,
     TokenWeight,
 )
@@ -178,8 +180,8 @@ def make_latent(run: Run, board: Dashboard, text: Text) -> Latent:
         mean_activation=board.mean_activation,
         top_token=readable(text.vocabulary[first.token]) if first else "",
         top_share=first.n_active / board.n_active if first else 0.0,
-        promoted_token=readable(text.vocabulary[board.logits.top[0].token]),
-        promoted_weight=board.logits.top[0].value,
+        promoted_token=readable(text.vocabulary[board.shown_logits.top[0].token]),
+        promoted_weight=board.shown_logits.top[0].value,
     )
 
 
@@ -207,6 +209,14 @@ def make_dashboard(index: int, text: Text, n_latents: int) -> Dashboard:
         intervals=tuple(_intervals(fires, top)),
         random=tuple(msgspec.structs.replace(example, repeated=True) for example in examples[:5]),
         fires_on=counts,
+        logits_normalised=_normalised(_logits(len(text.vocabulary))),
+        silent=_silent(text) if fires else (),
+        neuron_alignment=(
+            NeuronWeight(211, -0.412, 0.0613),
+            NeuronWeight(7, 0.305, 0.0454),
+            NeuronWeight(98, -0.299, 0.0445),
+        ),
+        correlated_neurons=_correlated() if fires else (),
     )
 
 
@@ -289,6 +299,38 @@ def _logits(d_vocab: int) -> LogitWeights:
         bottom=tuple(TokenWeight(int(token), float(weights[token])) for token in order[:10]),
         histogram=Histogram(tuple(map(float, edges)), tuple(map(int, counts))),
         steps=(),
+    )
+
+
+def _normalised(logits: LogitWeights) -> LogitWeights:
+    """Another form: everything moved, so that no number is that of the first."""
+
+    def moved(rows: Sequence[TokenWeight]) -> tuple[TokenWeight, ...]:
+        return tuple(TokenWeight(row.token, row.value + 10) for row in rows)
+
+    edges = tuple(edge + 10 for edge in logits.histogram.edges)
+    return LogitWeights(
+        top=moved(logits.top),
+        bottom=moved(logits.bottom),
+        histogram=Histogram(edges, logits.histogram.counts),
+        steps=("final norm's weight folded in", "median over the vocabulary at 0"),
+    )
+
+
+def _silent(text: Text) -> tuple[Example, ...]:
+    """A latin, a split and an Arabic one, as if the latent did not fire there."""
+    return tuple(
+        Example(context, position, 0.0, (), ())
+        for context, position in ((0, 4), (SPLIT, 9), (3, 4))
+        if position < len(text.rows[context])
+    )
+
+
+def _correlated() -> tuple[NeuronCorrelation, ...]:
+    return (
+        NeuronCorrelation(8, 0.4321, 0.5432),
+        NeuronCorrelation(211, 0.1023, 0.2034),
+        NeuronCorrelation(5, -0.0512, 0.0613),
     )
 
 

@@ -1,26 +1,25 @@
 """Everything a latent's page shows, gathered before it is drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from featureviz.browse.attention import Sourced, sourced
+from featureviz.browse.effects import PageEffects
+from featureviz.browse.ends import Ends
+from featureviz.browse.formats import duration
+from featureviz.browse.logits import LogitForm, logit_forms
+from featureviz.browse.profile import ProfilePanel
+from featureviz.browse.related import RelatedPanel
 from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.switches import Switches
 from featureviz.catalog.models import Latent, Run
 from featureviz.dashboards.corpora import StoredCorpus
-from featureviz.dashboards.schema import Dashboard, TokenWeight
+from featureviz.dashboards.density import rarity
+from featureviz.dashboards.schema import Dashboard
 from featureviz.dashboards.text import readable
 
 _FIRES_ON_SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """A token and its logit weight."""
-
-    token: int
-    text: str
-    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,15 @@ class LatentPage:
     dashboard: Dashboard
     switches: Switches
     place: str  # of the example to show first, `<context>.<position>`; empty: none
+    ends: Ends | None = None  # of a signed latent; `dashboard` is then the end shown
 
     @classmethod
     def of(cls, latent: Latent, query: Mapping[str, str]) -> "LatentPage":
         """Read the latent's dashboard. Raises: StoreError when it is damaged or gone."""
-        dashboard = latent.run.dashboard(latent.index)
-        return cls(latent, dashboard, Switches.of(query), query.get("ex", ""))
+        dashboard, switches = latent.run.dashboard(latent.index), Switches.of(query)
+        ends = Ends.of(dashboard, switches, latent.index)
+        shown = ends.shown.dashboard if ends else dashboard
+        return cls(latent, shown, switches, query.get("ex", ""), ends)
 
     @property
     def run(self) -> Run:
@@ -66,6 +68,11 @@ class LatentPage:
         return Reader(self.corpus, self.dashboard).groups() if self.dashboard.n_active else []
 
     @cached_property
+    def related(self) -> RelatedPanel:
+        """The latents that go with it."""
+        return RelatedPanel.of(self.latent)
+
+    @cached_property
     def linked(self) -> Row | None:
         """The example asked for."""
         return Reader(self.corpus, self.dashboard).linked(self.place) if self.place else None
@@ -74,6 +81,17 @@ class LatentPage:
     def linked_rows(self) -> tuple[Row, ...]:
         """That example as a group of one."""
         return (self.linked,) if self.linked else ()
+
+    @cached_property
+    def effects(self) -> PageEffects | None:
+        """Its ablation effects; none where the run computed none."""
+        computed = self.dashboard.effect_threshold is not None
+        return PageEffects(self.dashboard, self.corpus) if computed else None
+
+    @cached_property
+    def profile(self) -> ProfilePanel:
+        """What it fires on, class by class."""
+        return ProfilePanel(self.run, self.dashboard, self.switches)
 
     @property
     def query(self) -> str:
@@ -84,6 +102,37 @@ class LatentPage:
     def last_index(self) -> int:
         """The largest index of the dictionary."""
         return self.run.dictionary.d_sae - 1
+
+    @property
+    def rarity(self) -> str:
+        """`dead`, `ultralow` or nothing."""
+        return rarity(self.dashboard.n_active, self.dashboard.n_tokens)
+
+    @property
+    def digests(self) -> list[tuple[str, str]]:
+        """What the numbers were computed from, by the hashes of its contents."""
+        dictionary = self.run.dictionary
+        return [
+            (f"Model {dictionary.model.name}", dictionary.model.digest),
+            (f"Dictionary {dictionary.name}", dictionary.digest),
+            ("Tokens of the corpus", self.run.corpus.digest),
+        ]
+
+    @property
+    def computed(self) -> str:
+        """In which precision, from which seed, on what, how long."""
+        made = self.run.provenance
+        told = [made.get("dtype", ""), f"seed {self.run.plan.get('seed', 0)}"]
+        told += made.get("devices", [])
+        if "seconds" in made:
+            told.append(duration(made["seconds"]))
+        return ", ".join(filter(None, told))
+
+    @property
+    def versions(self) -> str:
+        """The packages behind the numbers."""
+        versions = self.run.provenance.get("versions", {})
+        return ", ".join(f"{name} {version}" for name, version in versions.items())
 
     @property
     def views(self) -> tuple[tuple[str, str], ...]:
@@ -101,16 +150,21 @@ class LatentPage:
         """The largest count of the histogram."""
         return max(self.dashboard.histogram.counts)
 
-    @property
-    def logit_steps(self) -> str:
-        """What was done to the raw logit weights, in words."""
-        steps = self.dashboard.logits.steps if self.dashboard.logits else ()
-        return ", ".join(steps) or "direct path, raw"
+    @cached_property
+    def logit_forms(self) -> list[LogitForm]:
+        """Its logit weights; none where it writes nothing linearly."""
+        return logit_forms(self.dashboard, self._text)
 
     @property
-    def last_edge(self) -> float:
-        """The upper end of the logit weights' histogram."""
-        return self.dashboard.logits.histogram.edges[-1] if self.dashboard.logits else 0.0
+    def logit_form(self) -> str:
+        """The form shown: the one asked for where it is there, else the first."""
+        names = [form.name for form in self.logit_forms]
+        return self.switches.logits if self.switches.logits in names else (names or [""])[0]
+
+    @cached_property
+    def sourced(self) -> list[Sourced]:
+        """Where an attention layer brought its strongest examples from; none at other hooks."""
+        return sourced(self.dashboard, self.corpus, self._text)
 
     @property
     def previous(self) -> int | None:
@@ -122,21 +176,6 @@ class LatentPage:
         """The index after this one."""
         following = self.latent.index + 1
         return following if following <= self.last_index else None
-
-    @cached_property
-    def promoted(self) -> list[Weight]:
-        """Largest logit weights."""
-        return self._weights(self.dashboard.logits.top if self.dashboard.logits else ())
-
-    @cached_property
-    def suppressed(self) -> list[Weight]:
-        """Smallest logit weights."""
-        return self._weights(self.dashboard.logits.bottom if self.dashboard.logits else ())
-
-    @property
-    def largest_weight(self) -> float:
-        """The longest bar stands for this."""
-        return max((abs(row.value) for row in self.promoted + self.suppressed), default=0.0)
 
     @cached_property
     def fires_on(self) -> list[Firing]:
@@ -152,9 +191,6 @@ class LatentPage:
             )
             for row in self.dashboard.fires_on[:_FIRES_ON_SHOWN]
         ]
-
-    def _weights(self, weights: Sequence[TokenWeight]) -> list[Weight]:
-        return [Weight(row.token, self._text(row.token), row.value) for row in weights[:10]]
 
     def _text(self, token: int) -> str:
         return readable(self.corpus.vocabulary[token])

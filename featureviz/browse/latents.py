@@ -6,9 +6,8 @@ from typing import Self
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
 
-from featureviz.catalog.models import Latent, Run
+from featureviz.catalog.models import Latent, LatentQuerySet, Run
 
 PAGE_SIZE = 100
 SORTS = {
@@ -16,6 +15,7 @@ SORTS = {
     "density": "density",
     "max": "max_activation",
     "mean": "mean_activation",
+    "min": "min_activation",
 }
 SHOWN = ("all", "alive", "dead")
 
@@ -57,13 +57,13 @@ class View:
         ordered = self._filtered(run).order_by(order, "index")
         return Paginator(ordered, PAGE_SIZE).get_page(self.page)
 
-    def _filtered(self, run: Run) -> QuerySet[Latent]:
+    def _filtered(self, run: Run) -> LatentQuerySet:
         latents = Latent.objects.readable().filter(run=run)
         match self.show:
             case "alive":
-                return latents.filter(n_active__gt=0)
+                return latents.alive()
             case "dead":
-                return latents.filter(n_active=0)
+                return latents.dead()
             case _:
                 return latents
 
@@ -93,9 +93,12 @@ class Choice:
     is_current: bool
 
 
-def columns(view: View) -> list[Column]:
-    """The headings that sort; numbers begin with their largest, a second click turns them."""
-    return [_column(view, name) for name in SORTS]
+def columns(view: View, ends: int = 1) -> list[Column]:
+    """The headings that sort; numbers begin with their farthest from 0, a second click turns them.
+
+    Only latents with two ends have a minimum.
+    """
+    return [_column(view, name) for name in SORTS if ends > 1 or name != "min"]
 
 
 def choices(view: View, n_alive: int, n_dead: int) -> list[Choice]:
@@ -109,7 +112,7 @@ def choices(view: View, n_alive: int, n_dead: int) -> list[Choice]:
 
 def _column(view: View, name: str) -> Column:
     is_current = view.sort == name
-    descending = not view.descending if is_current else name != "index"
+    descending = not view.descending if is_current else name not in ("index", "min")
     return Column(
         name=name,
         query=view.query(sort=name, descending=descending),

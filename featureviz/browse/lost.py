@@ -51,5 +51,5 @@ def _nearest(run: Run, text: str) -> int | None:
 
 
 def _strongest(run: Run) -> list[Latent]:
-    latents = Latent.objects.readable().filter(run=run, n_active__gt=0)
+    latents = Latent.objects.readable().filter(run=run).alive()
     return list(latents.order_by("-max_activation")[:_FEW])

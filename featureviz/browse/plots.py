@@ -1,19 +1,19 @@
 """Plots as inline SVG: geometry in attributes, colours in classes, edges from the data."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from django.utils.html import escape
 
-from featureviz.browse.formats import activation, percent, whole
+from featureviz.browse.formats import activation, fixed, percent, whole
+from featureviz.browse.profile import Level
 from featureviz.dashboards.schema import Dashboard, Histogram
 
 _LOWEST = 1.5  # of 100: a bar that stands for one token can still be seen
 
 
 def activation_histogram(dashboard: Dashboard) -> str:
-    """Counts of activations > 0; each bar leads to the examples of its interval."""
+    """Counts of an end's activations; each bar leads to the examples of its interval."""
     histogram, top = dashboard.histogram, dashboard.max_activation
     linear, log = _heights(histogram.counts, float), _heights(histogram.counts, math.log1p)
     bars = "".join(
@@ -23,7 +23,9 @@ def activation_histogram(dashboard: Dashboard) -> str:
         f"{_bar(histogram, bin_, 100, 'hit')}</a>"
         for bin_ in range(len(histogram.counts))
     )
-    label = f"Histogram of {whole(dashboard.n_active)} activations up to {activation(top, top)}"
+    way = "up" if top > 0 else "down"
+    count = whole(dashboard.n_active)
+    label = f"Histogram of {count} activations {way} to {activation(top, top)}"
     return (
         f'<svg class="plot hist" viewBox="0 0 100 100" preserveAspectRatio="none" '
         f'role="group" aria-label="{label}">{bars}'
@@ -40,6 +42,50 @@ def logit_histogram(histogram: Histogram) -> str:
     return (
         '<svg class="plot lh" viewBox="0 0 100 100" preserveAspectRatio="none" role="img" '
         f'aria-label="Logit weights of {whole(sum(histogram.counts))} tokens">{bars}</svg>'
+    )
+
+
+def class_histogram(levels: Sequence[Level], top: float) -> str:
+    """Active tokens by level, weakest first: those in the class below, the others hatched above.
+
+    Over it a strip of the share in the class, level by level, from 0 to all.
+    """
+    linear = _heights([level.n_active for level in levels], float)
+    log = _heights([level.n_active for level in levels], math.log1p)
+    bars = "".join(
+        f"<g><title>{escape(_level_text(level, top))}</title>"
+        f"{_stacked(number, level.share, linear[number], 'lin')}"
+        f"{_stacked(number, level.share, log[number], 'log')}</g>"
+        for number, level in enumerate(levels)
+    )
+    return _split_plot("counts", "Active tokens by level of activation", bars)
+
+
+def class_shares(levels: Sequence[Level], top: float, base: float) -> str:
+    """The share of each level's tokens that are in the class, weakest first; a line at the base."""
+    bars = "".join(
+        f"<g><title>{escape(_level_text(level, top))}</title>"
+        f"{_stacked(number, level.share, 100 if level.n_active else 0, '')}</g>"
+        for number, level in enumerate(levels)
+    )
+    level = f"{100 - 100 * base:.1f}"
+    line = f'<line class="mk" x1="0" x2="100" y1="{level}" y2="{level}"></line>'
+    return _split_plot("shares", "Share in the class by level of activation", bars + line)
+
+
+def count_histogram(histogram: Histogram, unit: str) -> str:
+    """How many there are between edges; a bar says so when pointed at."""
+    heights = _heights(histogram.counts, float)
+    bars = "".join(
+        f"<g><title>{fixed(low, 2)} to {fixed(high, 2)}: {whole(count)} {escape(unit)}</title>"
+        f"{_bar(histogram, bin_, heights[bin_], 'f')}{_bar(histogram, bin_, 100, 'hit')}</g>"
+        for bin_, (low, high, count) in enumerate(
+            zip(histogram.edges[:-1], histogram.edges[1:], histogram.counts, strict=True)
+        )
+    )
+    return (
+        f'<svg class="plot bars" viewBox="0 0 100 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="Histogram of {whole(sum(histogram.counts))} {escape(unit)}">{bars}</svg>'
     )
 
 
@@ -69,11 +115,44 @@ def _bar(histogram: Histogram, bin_: int, height: float, classes: str) -> str:
     )
 
 
+def _split_plot(name: str, label: str, inside: str) -> str:
+    hatch = (
+        f'<pattern id="hatch-{name}" width="100" height="6" patternUnits="userSpaceOnUse">'
+        '<rect class="paper" width="100" height="6"></rect>'
+        '<rect class="ink" width="100" height="2"></rect></pattern>'
+    )
+    return (
+        f'<svg class="plot split {name}" viewBox="0 0 100 100" preserveAspectRatio="none" '
+        f'role="img" aria-label="{label}"><defs>{hatch}</defs>{inside}</svg>'
+    )
+
+
+def _stacked(number: int, share: float, height: float, classes: str) -> str:
+    """One bar of ten: the part in the class at its foot, the rest above it."""
+    left, width, lower = 10 * number, 9.4, height * share
+    return "".join(
+        f'<rect class="{kind} {classes}" x="{left}" y="{100 - foot - part:.1f}" '
+        f'width="{width}" height="{part:.1f}"></rect>'
+        for kind, foot, part in (("in", 0.0, lower), ("out", lower, height - lower))
+        if part > 0
+    )
+
+
+def _level_text(level: Level, top: float) -> str:
+    bounds = f"{activation(level.lower, top)} to {activation(level.upper, top)}"
+    if not level.n_active:
+        return f"{bounds}: no token"
+    inside = f"{whole(level.inside)} of {whole(level.n_active)} tokens in the class"
+    return f"{bounds}: {inside}, {percent(level.share)}"
+
+
 def _interval_of(dashboard: Dashboard, bin_: int) -> str:
     """The anchor of the interval that holds a bar; intervals stand strongest first."""
-    uppers = [interval.upper for interval in reversed(dashboard.intervals)]
     middle = (dashboard.histogram.edges[bin_] + dashboard.histogram.edges[bin_ + 1]) / 2
-    return f"i{min(bisect_left(uppers, middle), len(uppers) - 1) + 1}" if uppers else "top"
+    for rank, interval in enumerate(dashboard.intervals):
+        if interval.lower <= middle <= interval.upper:
+            return f"i{len(dashboard.intervals) - rank}"
+    return "top"
 
 
 def _bar_text(dashboard: Dashboard, bin_: int) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from featureviz.browse.effects import on_marks
 from featureviz.dashboards.corpora import StoredCorpus
-from featureviz.dashboards.schema import Dashboard, Example
+from featureviz.dashboards.schema import Dashboard, Example, TokenEffect
 from featureviz.dashboards.text import Script, glyphs, main_script, readable, script_of, visible
 
 N_LEVELS = 10
@@ -48,6 +49,7 @@ class Row:
     tokens: tuple[int, ...]  # ids, from the first position drawn
     lit: dict[int, Lit]  # marks that are active
     parts: dict[int, tuple[Part, ...]]  # of marks made of several tokens
+    effects: dict[int, TokenEffect]  # on marks; none where none was computed
     script: Script
 
     @property
@@ -101,10 +103,13 @@ class Group:
 
 
 def level_of(activation: float, top: float) -> int:
-    """The step of the colour scale: 1 to 10, logarithmic to show weak tokens; 0 is silent."""
-    if activation <= 0 or top <= 0:
+    """The step of the colour scale: 1 to 10, logarithmic to show weak tokens; 0 is silent.
+
+    `top` is the activation farthest from 0: below it at a negative end, as its activations are.
+    """
+    share = min(1.0, activation / top) if top else 0.0
+    if share <= 0:
         return 0
-    share = min(1.0, activation / top)
     return min(N_LEVELS, max(1, math.ceil(N_LEVELS * math.log10(1 + 9 * share))))
 
 
@@ -116,14 +121,15 @@ class Reader:
     dashboard: Dashboard
 
     def groups(self) -> list[Group]:
-        """Strongest contexts, the intervals from strongest to weakest, a random sample."""
+        """Strongest contexts, intervals from strongest to weakest, a random sample, the silent."""
         top = Group("top", f"Top {len(self.dashboard.top)}", self.rows("top", self.dashboard.top))
         sample = Group("random", "Random sample", self.rows("random", self.dashboard.random))
-        return [top, *self._intervals(), sample]
+        silent = Group("silent", "Silent", self.rows("silent", self.dashboard.silent))
+        return [top, *self._intervals(), sample, *([silent] if silent.rows else [])]
 
     def linked(self, place: str) -> Row | None:
         """The example at `<context>.<position>`; none when no group holds it."""
-        every = [self.dashboard.top, self.dashboard.random]
+        every = [self.dashboard.top, self.dashboard.random, self.dashboard.silent]
         every += [interval.examples for interval in self.dashboard.intervals]
         for example in (example for examples in every for example in examples):
             if f"{example.context}.{example.position}" == place:
@@ -154,6 +160,7 @@ class Reader:
             tokens=tokens,
             lit=self._lit(starts, active),
             parts=self._parts(starts, tokens, active),
+            effects=on_marks(example, starts),
             script=main_script("".join(texts)),
         )
 
@@ -161,7 +168,7 @@ class Reader:
         greatest: dict[int, float] = {}
         for position, activation in active.items():
             mark = bisect_right(starts, position) - 1
-            greatest[mark] = max(activation, greatest.get(mark, 0.0))
+            greatest[mark] = max(activation, greatest.get(mark, 0.0), key=abs)
         top = self.dashboard.max_activation
         return {
             mark: Lit(activation, level_of(activation, top))

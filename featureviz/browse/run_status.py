@@ -11,12 +11,14 @@ from django.db.models import Max
 from django.utils import timezone
 
 from featureviz.browse.formats import whole
+from featureviz.catalog import relations
 from featureviz.catalog.claims import ACTIVE, STALE_AFTER, gone_silent
 from featureviz.catalog.models import Job, Run
+from featureviz.catalog.relations import Relation
 from featureviz.catalog.runs import Progress, progress
 
 SHOWN_KEY = 12  # digits of a key in addresses and on pages
-STAGES = ("Reading contexts", "Writing dashboards", "Publishing")
+STAGES = ("Reading contexts", "Writing dashboards", "Publishing", "Relating latents")
 _STATES = {
     Run.State.PLANNED: "Waiting to start",
     Run.State.RUNNING: "Running",
@@ -29,6 +31,7 @@ _SETTINGS = {
     "n_contexts": "Contexts",
     "context_size": "Positions in a context",
     "d_sae": "Latents",
+    "ends": "Ends of a latent",
     "d_vocab": "Tokens in the vocabulary",
     "seed": "Seed of the sampled examples",
     "ablate": "Examples ablated",
@@ -84,10 +87,26 @@ class RunStatus:
         """Whether the run goes on or waits to."""
         return self.run.state in ACTIVE
 
+    @cached_property
+    def is_relating(self) -> bool:
+        """Whether it is published, and its latents are still being related to others."""
+        return self.run.published_at is not None and relations.are_unfinished(self.run)
+
+    @property
+    def moves(self) -> bool:
+        """Whether a worker is at it, or will be."""
+        return self.is_active or self.is_relating
+
+    @cached_property
+    def unrelated(self) -> list[tuple[Relation, list[str]]]:
+        """Relations that will not be done unless somebody says so, and why; commands apart."""
+        found = [each for each in relations.of(self.run) if each.problem]
+        return [(each, commands_apart(each.problem)) for each in found]
+
     @property
     def can_be_resumed(self) -> bool:
         """Whether somebody has to say that it shall go on."""
-        return self.run.state in (Run.State.FAILED, Run.State.CANCELLED)
+        return self.run.state in (Run.State.FAILED, Run.State.CANCELLED) or bool(self.unrelated)
 
     @cached_property
     def progress(self) -> Progress:
@@ -96,7 +115,7 @@ class RunStatus:
 
     @property
     def stages(self) -> list[tuple[str, str]]:
-        """The three stages, each `past`, `now` or `to come`."""
+        """The stages, each `past`, `now` or `to come`."""
         at = STAGES.index(self.progress.stage) if self.progress.stage in STAGES else len(STAGES)
         if self.run.state == Run.State.PLANNED:
             at = -1
@@ -120,7 +139,7 @@ class RunStatus:
     @property
     def waits_for(self) -> str:
         """What an active run waits for: `worker` when none is heard of, `turn`, or nothing."""
-        if not self.is_active or any(not worker.is_silent for worker in self.workers):
+        if not self.moves or any(not worker.is_silent for worker in self.workers):
             return ""
         heard = _workers_heard_of()
         if not heard:
@@ -144,8 +163,8 @@ class RunStatus:
 
     @property
     def problem(self) -> list[str]:
-        """What went wrong: text, then code, then text, and so on."""
-        return re.split(r"`([^`\n]+)`", self.run.problem)
+        """What went wrong, its commands apart."""
+        return commands_apart(self.run.problem)
 
     @property
     def settings(self) -> list[tuple[str, str]]:
@@ -159,6 +178,11 @@ class RunStatus:
         return sources
 
 
+def commands_apart(problem: str) -> list[str]:
+    """What went wrong: text, then code, then text, and so on."""
+    return re.split(r"`([^`\n]+)`", problem)
+
+
 def _workers_heard_of() -> set[str]:
     """Workers that are alive, as far as can be told, whatever they are at."""
     recent = Job.objects.filter(heartbeat__gte=timezone.now() - STALE_AFTER).exclude(worker="")
@@ -168,6 +192,8 @@ def _workers_heard_of() -> set[str]:
 
 def _settings(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
     flat = {**plan, **plan.get("sizes", {})}
+    for name in flat.keys() & {"d_sae", "block_size"}:  # the engine counts ends
+        flat[name] //= flat.get("ends", 1)
     for name, label in _SETTINGS.items():
         if name in flat:
             value = flat[name]

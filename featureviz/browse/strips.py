@@ -1,7 +1,8 @@
 """An example's text as HTML. Text from a corpus is escaped here and nowhere else.
 
-Silent text is plain text; only active marks are elements. A row also carries, for the script that
-reads it out, where its marks end (`data-n`, in UTF-16 units as displayed) and their token ids.
+Silent text is plain text; only active and underlined marks are elements. A row also carries, for
+the script that reads it out, where its marks end (`data-n`, in UTF-16 units as displayed), their
+token ids, and what taking the latent out does to them.
 """
 
 import json
@@ -10,6 +11,7 @@ from functools import lru_cache
 from html import escape
 from itertools import pairwise
 
+from featureviz.browse.effects import PageEffects
 from featureviz.browse.formats import decimals_for
 from featureviz.browse.rows import Row, is_joined
 
@@ -22,6 +24,7 @@ class Strip:
 
     row: Row
     spaces: bool = False
+    effects: PageEffects | None = None  # none where the run computed none
 
     def html(self) -> str:
         """A paragraph in two parts, cut before the peak so that peaks can share a column."""
@@ -36,13 +39,21 @@ class Strip:
     def _marks(self) -> list[str]:
         row = self.row
         marks = [_escaped(text, self.spaces) for text in row.texts]
+        lines = self._lines()
+        for mark, classes in lines.items():
+            if classes and mark not in row.lit:
+                marks[mark] = f'<u class="{classes}">{marks[mark]}</u>'
         for mark, lit in row.lit.items():
             peak = " k" if mark == row.peak else ""
             joined = " j" if is_joined(row.texts[mark]) else ""
+            line = f" {lines[mark]}" if lines.get(mark) else ""
             number = self._number(lit.activation)
             marks[mark] = (
-                f'<b class="l{lit.level}{peak}{joined}" data-a="{number}">{marks[mark]}</b>'
+                f'<b class="l{lit.level}{peak}{joined}{line}" data-a="{number}">{marks[mark]}</b>'
             )
+        if marks and row.peak not in row.lit:  # a silent row
+            joined = " j" if is_joined(row.texts[row.peak]) else ""
+            marks[row.peak] = f'<b class="k{joined}">{marks[row.peak]}</b>'
         return marks
 
     def _reading(self) -> str:
@@ -56,8 +67,19 @@ class Strip:
         lengths = " ".join(map(_width, self.row.texts))
         return (
             f' data-n="{lengths}" data-t="{self._tokens()}" data-o="{self.row.starts[0]}"'
-            f"{self._parts()}"
+            f"{self._parts()}{self._effects()}"
         )
+
+    def _lines(self) -> dict[int, str]:
+        if self.effects is None:
+            return {}
+        return {mark: self.effects.classes(effect) for mark, effect in self.row.effects.items()}
+
+    def _effects(self) -> str:
+        example = self.row.example
+        if self.effects is None or example.effects is None:
+            return ""
+        return f' data-e="{self.effects.numbers(example, self.row.effects)}"'
 
     def _tokens(self) -> str:
         """Ids of the marks' tokens; those of one mark are joined by a plus."""

@@ -5,12 +5,19 @@ from dataclasses import dataclass, fields, replace
 from typing import Self
 from urllib.parse import urlencode
 
+OWN = "re:"  # before a regular expression of the reader's own
+_LONGEST_CLASS = 1000  # characters of an address
+
 VALUES = {
     "view": ("line", "16", "whole"),
     "num": ("off", "on"),
     "br": ("off", "on"),
     "sp": ("off", "on"),
     "y": ("linear", "log"),
+    "logits": ("normalised", "raw"),
+    "under": ("total", "direct", "off"),
+    "fx": ("usual", "swap"),
+    "end": ("pos", "neg"),
 }
 
 
@@ -23,21 +30,42 @@ class Switches:
     br: str = "off"  # real line breaks
     sp: str = "off"  # spaces drawn as ·
     y: str = "linear"  # the histogram's count axis
+    logits: str = "normalised"  # the form of the logit weights
+    under: str = "total"  # the ablation effect that is underlined
+    fx: str = "usual"  # its colours: blue helps, red hurts; or the other way round
+    end: str = "pos"  # of a signed latent
+    kind: str = ""  # `class` in addresses: the class of tokens it is held against
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
         """Read an address; what is not understood is the default."""
         asked = {name: query.get(name, "") for name in VALUES}
-        return cls(**{name: value for name, value in asked.items() if value in VALUES[name]})
+        known = {name: value for name, value in asked.items() if value in VALUES[name]}
+        return cls(**known, kind=asked_class(query))
 
     def query(self, **changes: str) -> str:
         """The part of an address after its path, with changes: `?view=16`, or nothing."""
-        changed = replace(self, **changes)
-        named = {field.name: getattr(changed, field.name) for field in fields(changed)}
-        kept = {name: value for name, value in named.items() if value != VALUES[name][0]}
+        kept = self.pairs(**changes)
         return f"?{urlencode(kept)}" if kept else ""
+
+    def pairs(self, **changes: str) -> list[tuple[str, str]]:
+        """Names and values of an address, with changes; defaults are left out."""
+        changed = replace(self, **changes)
+        named = [(field.name, getattr(changed, field.name)) for field in fields(changed)]
+        kept = [(name, value) for name, value in named if value != _default(name)]
+        return [("class" if name == "kind" else name, value) for name, value in kept]
 
     def flipped(self, name: str) -> str:
         """The other value of a switch that is on or off."""
         first, second = VALUES[name]
         return second if getattr(self, name) == first else first
+
+
+def asked_class(query: Mapping[str, str]) -> str:
+    """The class an address asks for: `class=arabic`, `class=re:…`, or `re=…` as a form sends it."""
+    typed = query.get("re", "")
+    return (f"{OWN}{typed}" if typed else query.get("class", ""))[:_LONGEST_CLASS]
+
+
+def _default(name: str) -> str:
+    return VALUES[name][0] if name in VALUES else ""

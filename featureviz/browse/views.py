@@ -3,7 +3,7 @@
 import secrets
 from itertools import groupby
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Min
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +16,7 @@ from featureviz.browse.latents import View, choices, columns
 from featureviz.browse.lost import Lost
 from featureviz.browse.showcase import suggestions
 from featureviz.catalog.addresses import current_run, find_latent, readable_runs
-from featureviz.catalog.models import Latent, Run
+from featureviz.catalog.models import ALIVE, Latent, Run
 from featureviz.catalog.runs import progress
 from featureviz.dashboards.store import StoreError
 
@@ -54,9 +54,10 @@ def dictionary(request: HttpRequest, model: str, dictionary: str) -> HttpRespons
     run = _run_or_404(model, dictionary)
     view = View.of(request.GET)
     latents = run.latents.aggregate(
-        alive=Count("pk", filter=Q(n_active__gt=0)),
-        dead=Count("pk", filter=Q(n_active=0)),
+        alive=Count("pk", filter=ALIVE),
+        dead=Count("pk", filter=~ALIVE),
         top=Max("max_activation"),
+        bottom=Min("min_activation"),
         densest=Max("density"),
     )
     page = view.rows(run)
@@ -64,11 +65,11 @@ def dictionary(request: HttpRequest, model: str, dictionary: str) -> HttpRespons
         "run": run,
         "view": view,
         "page": page,
-        "columns": columns(view),
+        "columns": columns(view, run.ends),
         "choices": choices(view, latents["alive"], latents["dead"]),
         "latents": latents,
         "dead_share": latents["dead"] / run.dictionary.d_sae,
-        "decimals": decimals_for(latents["top"] or 0),
+        "decimals": decimals_for(max(latents["top"] or 0, -(latents["bottom"] or 0))),
         "last_index": run.dictionary.d_sae - 1,
         "earlier": page.has_previous() and view.query(page=str(page.previous_page_number())),
         "later": page.has_next() and view.query(page=str(page.next_page_number())),
@@ -96,7 +97,7 @@ def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> Htt
 def random(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
     """Any latent that fires; the way pages are drawn is kept."""
     run = _run_or_404(model, dictionary)
-    alive = Latent.objects.readable().filter(run=run, n_active__gt=0)
+    alive = Latent.objects.readable().filter(run=run).alive()
     count = alive.count()
     if not count:
         return redirect(run.dictionary)
@@ -150,7 +151,7 @@ def _to_latent(request: HttpRequest, run: Run, index: int) -> HttpResponse:
 
 def _counted(runs: list[Run]) -> list[dict[str, object]]:
     """Runs with how many of their latents never fired."""
-    dead = Latent.objects.filter(run__in=runs, n_active=0).values("run").annotate(count=Count("pk"))
+    dead = Latent.objects.filter(run__in=runs).dead().values("run").annotate(count=Count("pk"))
     counts = {row["run"]: row["count"] for row in dead}
     return [{"run": run, "n_dead": counts.get(run.pk, 0)} for run in runs]
 

@@ -10,14 +10,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
 from featureviz.catalog.models import Job, Run
 
 ACTIVE = (Run.State.PLANNED, Run.State.RUNNING)
+UNDER_WAY = (Run.State.RUNNING, Run.State.DONE)  # a run that is done may still be related
 STALE_AFTER = timedelta(seconds=60)  # many times the pause between two heartbeats
 MOST_ATTEMPTS = 3
+_RELATIONS_LAST = Case(When(kind=Job.Kind.RELATE, then=1), default=0)
 
 
 def this_worker() -> str:
@@ -26,16 +28,32 @@ def this_worker() -> str:
 
 
 def waiting(run: Run | None = None) -> QuerySet[Job]:
-    """Jobs that can be claimed, oldest run first; blocks wait for all shards of their run."""
-    unread = Job.objects.filter(run=OuterRef("run"), kind=Job.Kind.SHARD).exclude(
-        state=Job.State.DONE
-    )
-    jobs = Job.objects.filter(state=Job.State.WAITING, run__state__in=ACTIVE)
+    """Jobs that can be claimed, of any run or for one: oldest run first, relations last of all.
+
+    Blocks wait for all shards of their run, relations for those of both runs, and for both to be
+    published. Shards that a published run lost are read again for its relations.
+    """
+    jobs = Job.objects.filter(state=Job.State.WAITING)
     if run is not None:
-        jobs = jobs.filter(run=run)
-    return jobs.filter(Q(kind=Job.Kind.SHARD) | ~Exists(unread)).order_by(
-        "run__created_at", "run", "-kind", "number"
+        jobs = jobs.filter(_serves(run))
+    shards = Q(kind=Job.Kind.SHARD, run__state__in=[*ACTIVE, Run.State.DONE])
+    blocks = Q(~Exists(_unread("run")), kind=Job.Kind.BLOCK, run__state__in=ACTIVE)
+    relations = Q(
+        ~Exists(_unread("run")),
+        ~Exists(_unread("other")),
+        kind=Job.Kind.RELATE,
+        run__state=Run.State.DONE,
+        other__state=Run.State.DONE,
     )
+    return jobs.filter(shards | blocks | relations).order_by(
+        _RELATIONS_LAST, "run__created_at", "run", "-kind", "other_id", "number"
+    )
+
+
+def is_relating(run: Run) -> bool:
+    """Whether a relation of a published run, or to it, is being done or can be."""
+    held = Job.objects.filter(_serves(run), state=Job.State.RUNNING)
+    return run.state == Run.State.DONE and (held.exists() or waiting(run).exists())
 
 
 def claim(worker: str, run: Run | None = None) -> Job | None:
@@ -58,7 +76,7 @@ def claim(worker: str, run: Run | None = None) -> Job | None:
 
 def beat(job: Job, done: int) -> bool:
     """Say that the job is alive and how far it is; False when it is no longer ours to do."""
-    mine = _held(job).filter(run__state=Run.State.RUNNING)
+    mine = _held(job).filter(run__state__in=UNDER_WAY)
     return bool(mine.update(done=done, heartbeat=timezone.now()))
 
 
@@ -74,11 +92,24 @@ def release(job: Job) -> None:
 
 @transaction.atomic
 def fail(job: Job, problem: str) -> None:
-    """Stop the job and its run, and say why in plain words."""
-    if _held(job).update(state=Job.State.FAILED, problem=problem):
-        Run.objects.filter(pk=job.run_id, state__in=ACTIVE).update(
-            state=Run.State.FAILED, problem=problem
-        )
+    """Stop the job and its run, and say why in plain words.
+
+    A published run stays so: only the relations that needed the job are stopped.
+    """
+    if not _held(job).update(state=Job.State.FAILED, problem=problem):
+        return
+    active = Run.objects.filter(pk=job.run_id, state__in=ACTIVE)
+    if active.update(state=Run.State.FAILED, problem=problem):
+        return
+    pair = Q(run=job.run_id, other=job.other_id) if job.other_id else relations_of(job.run)
+    Job.objects.filter(pair, kind=Job.Kind.RELATE, state=Job.State.WAITING).update(
+        state=Job.State.FAILED, problem=problem
+    )
+
+
+def relations_of(run: Run) -> Q:
+    """The relations of a run, and those to it."""
+    return Q(kind=Job.Kind.RELATE) & (Q(run=run) | Q(other=run))
 
 
 def reap(stale_after: timedelta = STALE_AFTER) -> int:
@@ -100,6 +131,17 @@ def gone_silent(job: Job, stale_after: timedelta = STALE_AFTER) -> bool:
     return machine == _this_machine() and not _is_alive(int(process))
 
 
+def _serves(run: Run) -> Q:
+    """Jobs of a run, of relations to it, and shards that relations may wait for."""
+    return Q(run=run) | Q(other=run) | Q(kind=Job.Kind.SHARD, run__state=Run.State.DONE)
+
+
+def _unread(run: str) -> QuerySet[Job]:
+    """Shards not yet read of the run that a job names so."""
+    shards = Job.objects.filter(run=OuterRef(run), kind=Job.Kind.SHARD)
+    return shards.exclude(state=Job.State.DONE)
+
+
 def _held(job: Job) -> QuerySet[Job]:
     """The job's row as long as this very claim stands; the attempt tells claims apart."""
     return Job.objects.filter(
@@ -115,10 +157,12 @@ def _begin(job: Job) -> None:
     )
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=job.run_id)
-        if run.provenance.get("stage", {}).get("kind") == job.kind:
+        stage = {"kind": job.kind, "other": job.other_id}
+        if stage.items() <= run.provenance.get("stage", {}).items():
             return
-        done = sum(run.jobs.filter(kind=job.kind).values_list("done", flat=True))
-        run.provenance["stage"] = {"kind": job.kind, "since": now.isoformat(), "done": done}
+        jobs = Job.objects.filter(relations_of(run)) if job.other_id else run.jobs
+        done = sum(jobs.filter(kind=job.kind).values_list("done", flat=True))
+        run.provenance["stage"] = {**stage, "since": now.isoformat(), "done": done}
         run.save(update_fields=["provenance"])
 
 

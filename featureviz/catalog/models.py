@@ -11,11 +11,13 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 
 from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.relations import Relations
 from featureviz.dashboards.schema import Dashboard
-from featureviz.dashboards.store import read_dashboard
+from featureviz.dashboards.store import read_dashboard, read_relations
 
 _open = lru_cache(maxsize=16)(StoredCorpus)  # a vocabulary takes milliseconds to read
 # first segments of addresses that no model may take
@@ -132,14 +134,24 @@ class Run(models.Model):
         return Path(settings.FEATUREVIZ_STORE) / "runs" / self.key
 
     @property
+    def ends(self) -> int:
+        """Ends of each of its latents; 2: activations are signed, both ends have statistics."""
+        return int(self.plan.get("ends", 1))
+
+    @property
     def block_size(self) -> int:
         """Latents in one pack."""
-        return int(self.plan["block_size"])
+        return int(self.plan["block_size"]) // self.ends
 
     def dashboard(self, index: int) -> Dashboard:
         """The dashboard of one latent, read from its pack."""
         block = index // self.block_size
         return read_dashboard(self.folder / "blocks" / f"{block:05d}.pack", index)
+
+    def relations(self, other: Run, index: int) -> Relations:
+        """How one latent goes with those of another run, read from its pack."""
+        block = index // self.block_size
+        return read_relations(self.folder / "relations" / other.key / f"{block:05d}.pack", index)
 
 
 class Job(models.Model):
@@ -150,6 +162,7 @@ class Job(models.Model):
 
         SHARD = "shard"  # contexts in, activations and sketch out
         BLOCK = "block"  # latents in, dashboards out
+        RELATE = "relate", "Relation"  # latents in, how they go with another run's out
 
     class State(models.TextChoices):
         """Where a job stands."""
@@ -160,7 +173,8 @@ class Job(models.Model):
         FAILED = "failed"
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="jobs")
-    kind = models.CharField(max_length=5, choices=Kind)
+    kind = models.CharField(max_length=6, choices=Kind)
+    other = models.ForeignKey(Run, models.CASCADE, null=True, related_name="relations_to")
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)
     size = models.PositiveIntegerField()  # contexts or latents
@@ -171,11 +185,35 @@ class Job(models.Model):
     problem = models.TextField(blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "kind", "number"], name="job_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "kind", "number"], condition=models.Q(other=None), name="job_once"
+            ),
+            models.UniqueConstraint(
+                fields=["run", "other", "number"],
+                condition=models.Q(other__isnull=False),
+                name="relation_once",
+            ),
+        ]
         indexes = [models.Index(fields=["state", "heartbeat"])]
 
     def __str__(self) -> str:
-        return f"{self.run} {self.kind} {self.number}"
+        other = f" to {self.other}" if self.other else ""
+        return f"{self.run} {self.kind} {self.number}{other}"
+
+    @property
+    def product(self) -> Path:
+        """The file the job makes; it appears whole."""
+        match self.kind:
+            case Job.Kind.SHARD:
+                return self.run.folder / "shards" / f"{self.number:05d}.safetensors"
+            case Job.Kind.BLOCK:
+                return self.run.folder / "blocks" / f"{self.number:05d}.pack"
+        key = self.other.key if self.other else ""
+        return self.run.folder / "relations" / key / f"{self.number:05d}.pack"
+
+
+ALIVE = Q(n_active__gt=0) | Q(n_negative__gt=0)
 
 
 class LatentQuerySet(models.QuerySet["Latent"]):
@@ -185,9 +223,20 @@ class LatentQuerySet(models.QuerySet["Latent"]):
         """Latents of runs a reader may see."""
         return self.filter(run__in=Run.objects.readable())
 
+    def alive(self) -> Self:
+        """Latents that fired, at either end."""
+        return self.filter(ALIVE)
+
+    def dead(self) -> Self:
+        """Latents that never did."""
+        return self.filter(~ALIVE)
+
 
 class Latent(models.Model):
-    """One latent of a run, with every statistic people sort and filter by."""
+    """One latent of a run, with every statistic people sort and filter by.
+
+    Of a signed latent, these are its positive end's, but for two.
+    """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="latents")
     index = models.PositiveIntegerField()
@@ -199,6 +248,8 @@ class Latent(models.Model):
     top_share = models.FloatField(default=0)  # of its active positions that are this token
     promoted_token = models.CharField(max_length=100, blank=True)  # largest logit weight
     promoted_weight = models.FloatField(default=0)
+    n_negative = models.PositiveBigIntegerField(default=0)  # active positions of the negative end
+    min_activation = models.FloatField(default=0)  # the negative end's extreme
 
     objects = LatentQuerySet.as_manager()
 
@@ -209,6 +260,7 @@ class Latent(models.Model):
             models.Index(fields=["run", "density"]),
             models.Index(fields=["run", "max_activation"]),
             models.Index(fields=["run", "mean_activation"]),
+            models.Index(fields=["run", "min_activation"]),
         ]
 
     def __str__(self) -> str:

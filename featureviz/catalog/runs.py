@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,7 +11,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.utils import timezone
 
-from featureviz.catalog.claims import ACTIVE, MOST_ATTEMPTS, gone_silent
+from featureviz.catalog import relations
+from featureviz.catalog.claims import ACTIVE, MOST_ATTEMPTS, gone_silent, relations_of
 from featureviz.catalog.models import (
     Corpus,
     Dictionary,
@@ -28,7 +28,6 @@ from featureviz.dashboards.schema import Dashboard
 from featureviz.dashboards.text import readable
 
 _BATCH = 2000  # rows in one INSERT
-_PRODUCTS = {Job.Kind.SHARD: "shards/{:05d}.safetensors", Job.Kind.BLOCK: "blocks/{:05d}.pack"}
 
 
 class CatalogError(ValueError):
@@ -132,7 +131,8 @@ def resume(run: Run) -> Run:
     run.jobs.exclude(state=Job.State.RUNNING).update(attempts=0, problem="")
     run.jobs.filter(state=Job.State.FAILED).update(state=Job.State.WAITING, done=0)
     _redo_lost(run)
-    if not run.jobs.exclude(state=Job.State.DONE).exists() and run.published_at:
+    if run.published_at and not _unwritten(run).exists():
+        relations.resume(run)
         return run
     run.state = Run.State.RUNNING if run.started_at else Run.State.PLANNED
     run.problem = ""
@@ -157,8 +157,7 @@ def fail(run: Run, problem: str) -> None:
 
 def publishable(run: Run | None = None) -> list[Run]:
     """Active runs whose jobs are all done, but whose last worker died before publishing."""
-    undone = Job.objects.filter(run=OuterRef("pk")).exclude(state=Job.State.DONE)
-    runs = Run.objects.filter(~Exists(undone), state__in=ACTIVE)
+    runs = Run.objects.filter(~Exists(_unwritten(OuterRef("pk"))), state__in=ACTIVE)
     if run is not None:
         runs = runs.filter(pk=run.pk)
     return [each for each in runs if _is_orphan(each)]
@@ -166,13 +165,14 @@ def publishable(run: Run | None = None) -> list[Run]:
 
 def publish_if_done(run: Run) -> bool:
     """Publish a run unless a job of it is still to do."""
-    return not run.jobs.exclude(state=Job.State.DONE).exists() and publish(run)
+    return not _unwritten(run).exists() and publish(run)
 
 
 def publish(run: Run) -> bool:
     """Write the run's latents and make it visible, at once; doing it twice changes nothing.
 
-    False when packs are missing from the store: their jobs are waiting again.
+    It is then to be related to all runs over its corpus. False when packs are missing from the
+    store: their jobs are waiting again.
     """
     if _redo_lost(run):
         return False
@@ -188,6 +188,7 @@ def publish(run: Run) -> bool:
         run.provenance.pop("stage", None)
         run.state, run.published_at, run.problem = Run.State.DONE, now, ""
         run.save(update_fields=["state", "published_at", "problem", "provenance"])
+        relations.plan(run)
     return True
 
 
@@ -213,16 +214,16 @@ def note_device(run: Run, device: str) -> None:
 def progress(run: Run) -> Progress:
     """Where the run stands now, from its rows."""
     run = Run.objects.get(pk=run.pk)
-    unread = run.jobs.filter(kind=Job.Kind.SHARD).exclude(state=Job.State.DONE).exists()
-    kind = Job.Kind.SHARD if unread else Job.Kind.BLOCK
-    jobs = run.jobs.filter(kind=kind)
+    kind = _kind_at_hand(run)
+    jobs = Job.objects.filter(relations_of(run)) if kind == Job.Kind.RELATE else run.jobs
+    jobs = jobs.filter(kind=kind)
     sums = jobs.aggregate(done=Sum("done", default=0), total=Sum("size", default=0))
     stage, unit = _STAGES[kind]
-    if sums["done"] == sums["total"] and not unread:
+    if kind == Job.Kind.BLOCK and sums["done"] == sums["total"]:
         stage = "Publishing"
     return Progress(
         state=run.state,
-        stage="Done" if run.published_at else stage,
+        stage="Done" if run.published_at and kind != Job.Kind.RELATE else stage,
         unit=unit,
         n_workers=jobs.filter(state=Job.State.RUNNING).count(),
         rate=_rate(run, kind, sums["done"]),
@@ -233,8 +234,17 @@ def progress(run: Run) -> Progress:
 _STAGES = {
     Job.Kind.SHARD: ("Reading contexts", "contexts"),
     Job.Kind.BLOCK: ("Writing dashboards", "latents"),
+    Job.Kind.RELATE: ("Relating latents", "latents"),
 }
 _CORPUS_FIELDS = ("name", "n_contexts", "context_size", "n_tokens")
+
+
+def _kind_at_hand(run: Run) -> Job.Kind:
+    """The stage a run is in; a published one may still be related to others."""
+    if run.published_at:
+        return Job.Kind.RELATE if relations.are_unfinished(run) else Job.Kind.BLOCK
+    unread = run.jobs.filter(kind=Job.Kind.SHARD).exclude(state=Job.State.DONE).exists()
+    return Job.Kind.SHARD if unread else Job.Kind.BLOCK
 
 
 def _rate(run: Run, kind: Job.Kind, done: int) -> float | None:
@@ -281,7 +291,7 @@ def _jobs(run: Run, work: RunFacts) -> Iterator[Job]:
     for kind, sizes in ((Job.Kind.SHARD, work.shards), (Job.Kind.BLOCK, work.blocks)):
         for number, size in enumerate(sizes):
             job = Job(run=run, kind=kind, number=number, size=size)
-            if _product(job).exists():  # of a database that is gone; same key, same bytes
+            if job.product.exists():  # of a database that is gone; same key, same bytes
                 job.state, job.done = Job.State.DONE, size
             yield job
 
@@ -308,12 +318,13 @@ def _redo_lost(run: Run) -> bool:
 
 def _lost(run: Run, kind: Job.Kind) -> list[Job]:
     done: QuerySet[Job] = run.jobs.filter(kind=kind, state=Job.State.DONE).select_related("run")
-    return [job for job in done if not _product(job).exists()]
+    return [job for job in done if not job.product.exists()]
 
 
-def _product(job: Job) -> Path:
-    """The file a job makes; it appears whole."""
-    return job.run.folder / _PRODUCTS[Job.Kind(job.kind)].format(job.number)
+def _unwritten(run: Run | OuterRef) -> QuerySet[Job]:
+    """Shards and blocks still to be done: what a run's publishing waits for."""
+    own = Job.objects.filter(run=run).exclude(kind=Job.Kind.RELATE)
+    return own.exclude(state=Job.State.DONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +340,8 @@ class _Row:
     top_share: float = 0.0
     promoted_token: str = ""
     promoted_weight: float = 0.0
+    n_negative: int = 0
+    min_activation: float = 0.0
 
 
 def _rows(run: Run) -> Iterator[_Row]:
@@ -345,12 +358,15 @@ def _row(dashboard: Dashboard, words: "_Words") -> _Row:
         dashboard.max_activation,
         dashboard.mean_activation,
     )
+    if dashboard.negative:
+        n_negative = dashboard.negative.n_active
+        row = replace(row, n_negative=n_negative, min_activation=dashboard.min_activation)
     if dashboard.fires_on:
         most = dashboard.fires_on[0]
         share = most.n_active / dashboard.n_active
         row = replace(row, top_token=words[most.token], top_share=share)
-    if dashboard.logits and dashboard.logits.top:
-        promoted = dashboard.logits.top[0]
+    if dashboard.shown_logits and dashboard.shown_logits.top:
+        promoted = dashboard.shown_logits.top[0]
         row = replace(row, promoted_token=words[promoted.token], promoted_weight=promoted.value)
     return row
 

@@ -1,8 +1,12 @@
 """What a dashboard holds: frozen, versioned records. Edges and units travel with the data."""
 
+from __future__ import annotations
+
+import math
+
 import msgspec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -55,6 +59,13 @@ class TokenEffect(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fallen: tuple[TokenWeight, ...] = ()  # the same difference, smallest first, three at most
 
 
+class Source(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an attention layer brought a latent from one token of the context."""
+
+    position: int  # counted in the context
+    contribution: float  # to the pre-activation, summed over the heads
+
+
 class Example(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A place in the corpus where a latent was looked at; the text stays in the corpus."""
 
@@ -67,6 +78,7 @@ class Example(msgspec.Struct, frozen=True, array_like=True, gc=False):
     n_alike: int = 1  # examples of this group that read like this one, itself included
     alike: bool = False  # reads like one that stands before it in the group (docs/methods.md)
     effects: tuple[TokenEffect, ...] | None = None  # ascending; None: not computed
+    sources: tuple[Source, ...] | None = None  # largest |contribution| first; None: not computed
 
 
 class Interval(Record, frozen=True, gc=False):
@@ -76,6 +88,33 @@ class Interval(Record, frozen=True, gc=False):
     upper: float
     n_active: int  # positions of the corpus whose activation lies in it, exact
     examples: tuple[Example, ...]  # distinct contexts, chosen uniformly, strongest first
+
+
+class NeuronWeight(Record, frozen=True, gc=False):
+    """A coordinate of a latent's direction, where coordinates are neurons."""
+
+    neuron: int
+    weight: float  # of the decoder row, with its sign
+    share_of_l1: float  # |weight| of the L1 norm of the whole row
+
+
+class NeuronCorrelation(Record, frozen=True, gc=False):
+    """A neuron and a latent, over every counted token of the corpus."""
+
+    neuron: int
+    pearson: float
+    cosine: float  # of the two series, their means left in
+
+
+class ClassProfile(Record, frozen=True, gc=False):
+    """How a latent keeps to a class of tokens (dashboards/classes.py)."""
+
+    name: str  # of the class
+    n_tokens: int  # counted positions of the corpus in the class
+    n_active: int  # of those, where the latent is active
+    total: float  # summed activation there
+    pearson: float | None  # activation and max(proxy, 0), over all counted positions
+    in_intervals: tuple[int, ...]  # of n_active, by interval, strongest first as `intervals`
 
 
 class Dashboard(Record, frozen=True, gc=False):
@@ -88,7 +127,7 @@ class Dashboard(Record, frozen=True, gc=False):
     n_active_contexts: int  # contexts with at least one active position
     sum_activation: float
     sum_squared_activation: float
-    max_activation: float  # 0 when dead
+    max_activation: float  # 0 when dead; of a negative end the minimum
     decoder_norm: float
     histogram: Histogram  # of the activations > 0
     logits: LogitWeights | None  # none where the hook writes nothing linearly
@@ -97,6 +136,20 @@ class Dashboard(Record, frozen=True, gc=False):
     random: tuple[Example, ...]  # uniform over active positions, distinct contexts
     fires_on: tuple[TokenCount, ...]  # most frequent first
     effect_threshold: float | None = None  # nats; smaller effects are left out of the examples
+    logits_normalised: LogitWeights | None = None  # as the final norm lets them through
+    silent: tuple[Example, ...] = ()  # its favourite tokens in contexts where it is never active
+    neuron_alignment: tuple[NeuronWeight, ...] | None = None  # None: no neuron basis at the hook
+    correlated_neurons: tuple[NeuronCorrelation, ...] | None = None  # None: likewise, or left out
+    correlated_neurons_left_out: str = ""  # why correlations were left out though there are neurons
+    # Of a signed latent, whose numbers above are of its activations > 0: the same of those < 0,
+    # with their sign, strongest (most negative) first. Its logit weights are of one unit that way.
+    negative: Dashboard | None = None
+    profiles: tuple[ClassProfile, ...] | None = None  # best Pearson first; None: not computed
+
+    @property
+    def shown_logits(self) -> LogitWeights | None:
+        """The logit weights readers see first: normalised where the final norm is known."""
+        return self.logits_normalised or self.logits
 
     @property
     def density(self) -> float:
@@ -104,6 +157,16 @@ class Dashboard(Record, frozen=True, gc=False):
         return self.n_active / self.n_tokens if self.n_tokens else 0.0
 
     @property
+    def log_density(self) -> float | None:
+        """log10 of the density; none when dead."""
+        return math.log10(self.density) if self.density else None
+
+    @property
     def mean_activation(self) -> float:
         """Mean over the active positions; 0 when dead."""
         return self.sum_activation / self.n_active if self.n_active else 0.0
+
+    @property
+    def min_activation(self) -> float:
+        """The least activation of a signed latent; 0 where none is negative."""
+        return self.negative.max_activation if self.negative else 0.0

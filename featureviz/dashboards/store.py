@@ -1,4 +1,4 @@
-"""Immutable packs of dashboards on disk: one file a block of latents, one compressed record each.
+"""Immutable packs of records on disk: one file a block of latents, one compressed record each.
 
 A pack is: magic, n (u32), first latent (u32), n + 1 offsets (u64), then the records. It is
 written under a temporary name and renamed, so a pack that exists is whole.
@@ -8,10 +8,12 @@ import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 import zstandard
 
+from featureviz.dashboards.relations import Relations
 from featureviz.dashboards.schema import Dashboard
 
 _MAGIC = b"fvpack01"
@@ -19,7 +21,17 @@ _HEAD = struct.Struct("<8sII")
 _LEVEL = 3  # of zstd: a sixth of the time that 9 takes, for 2.5% more bytes
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Dashboard)
+_dashboards = msgspec.msgpack.Decoder(Dashboard)
+_relations = msgspec.msgpack.Decoder(Relations)
+R = TypeVar("R")
+
+
+class Indexed(Protocol):
+    """A record of one latent."""
+
+    @property
+    def index(self) -> int:
+        """The latent's."""
 
 
 class StoreError(Exception):
@@ -40,15 +52,15 @@ def write_atomically(path: Path, *contents: bytes | memoryview) -> None:
         part.unlink(missing_ok=True)
 
 
-def write_pack(path: Path, dashboards: Sequence[Dashboard]) -> None:
-    """Write dashboards of consecutive latents; the same dashboards give the same bytes."""
+def write_pack(path: Path, latents: Sequence[Indexed]) -> None:
+    """Write records of consecutive latents; the same records give the same bytes."""
     compressor = zstandard.ZstdCompressor(level=_LEVEL)
-    records = [compressor.compress(_encoder.encode(dashboard)) for dashboard in dashboards]
+    records = [compressor.compress(_encoder.encode(latent)) for latent in latents]
     start = _HEAD.size + 8 * (len(records) + 1)
     offsets = [start]
     for record in records:
         offsets.append(offsets[-1] + len(record))
-    head = _HEAD.pack(_MAGIC, len(records), dashboards[0].index if dashboards else 0)
+    head = _HEAD.pack(_MAGIC, len(records), latents[0].index if latents else 0)
     table = struct.pack(f"<{len(offsets)}Q", *offsets)
     write_atomically(path, head, table, *records)
 
@@ -58,6 +70,15 @@ def read_dashboard(path: Path, index: int) -> Dashboard:
 
     Raises: StoreError when the pack is missing, damaged, or does not hold the latent.
     """
+    return _read(path, index, _dashboards)
+
+
+def read_relations(path: Path, index: int) -> Relations:
+    """One latent's relations to a run, by two short reads. Raises: StoreError, as above."""
+    return _read(path, index, _relations)
+
+
+def _read(path: Path, index: int, decoder: msgspec.msgpack.Decoder[R]) -> R:
     try:
         with path.open("rb") as file:
             magic, count, first = _HEAD.unpack(file.read(_HEAD.size))
@@ -67,6 +88,6 @@ def read_dashboard(path: Path, index: int) -> Dashboard:
             start, end = struct.unpack("<2Q", file.read(16))
             file.seek(start)
             record = file.read(end - start)
-        return _decoder.decode(zstandard.ZstdDecompressor().decompress(record))
+        return decoder.decode(zstandard.ZstdDecompressor().decompress(record))
     except (OSError, struct.error, zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise StoreError(f"{path.name}: {error}") from error

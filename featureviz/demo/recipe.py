@@ -12,7 +12,7 @@ from transformers import GPT2LMHeadModel
 from featureviz.demo.dictionary import DictionaryTraining
 from featureviz.demo.model import ModelTraining
 
-MODELS = {"A": 1, "B": 0}  # added to the build's seed
+MODELS = {"A": 0, "B": 1}  # added to the build's seed
 DICTIONARIES = {"A-0": 512, "A-1": 4096, "B-1": 4096}  # latents
 LATENTS_A_TOKEN = 12
 WEIGHTS = Path(__file__).parent / "weights"

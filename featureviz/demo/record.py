@@ -33,8 +33,7 @@ from featureviz.demo.recipe import DICTIONARIES, MODELS, Build
 from featureviz.demo.texts import held_out_documents, text_digest
 from featureviz.demo.tokenizer import VOCABULARY, load_tokenizer
 
-ENOUGH = {"arabic": 200}  # active held-out tokens a chosen latent needs
-ENOUGH_ELSE = 100
+ENOUGH = 100  # active held-out tokens a chosen latent needs
 ENOUGH_OF_A_SIBLING = 20
 PURE = 0.8  # share of active tokens in the class
 FLOAT16_CONTEXTS = 1000  # on which the cost of rounding weights is measured
@@ -168,16 +167,15 @@ def _chosen(build: Build, counts: dict[str, LatentCounts]) -> dict[str, Any]:
 
 def _chosen_in(name: str, counts: dict[str, LatentCounts], cosines: Tensor) -> dict[str, Any]:
     """The latents of one class of tokens: chosen in A-1 and A-0, A-1's siblings, parents in A-0."""
-    enough = ENOUGH.get(name, ENOUGH_ELSE)
-    best = best_latent(counts["A-1"], name, enough)
+    best = best_latent(counts["A-1"], name, ENOUGH)
     pure = pure_latents(counts["A-1"], name, ENOUGH_OF_A_SIBLING)
     near, parents = cosines[best].topk(3)
     return {
         "tokens": int(counts["A-1"].tokens_in[CLASSES.index(name)]),
-        "least_active": enough,
+        "least_active": ENOUGH,
         "least_active_of_a_sibling": ENOUGH_OF_A_SIBLING,
         "A-1": asdict(describe(counts["A-1"], name, best)),
-        "A-0": asdict(describe(counts["A-0"], name, best_latent(counts["A-0"], name, enough))),
+        "A-0": asdict(describe(counts["A-0"], name, best_latent(counts["A-0"], name, ENOUGH))),
         "A-1_pure_latents": len(pure_latents(counts["A-1"], name, 10)),
         "A-1_siblings": [
             asdict(describe(counts["A-1"], name, index)) for index in pure if index != best

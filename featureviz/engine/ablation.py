@@ -28,13 +28,14 @@ from featureviz.engine.errors import SubjectError
 from featureviz.engine.subject import Subject
 from featureviz.engine.tail import Entry, Stream, Tail, entry_of, in_pieces, joined
 
-THRESHOLD = 0.005  # nats; smaller effects are not stored
+THRESHOLD = 0.01  # nats; smaller effects are not stored
 SHOWN = 3  # tokens that rose, and as many that fell
 
 _PREFIX_STEP = 8  # positions; prefixes are cut at multiples of it
 _BATCH_POSITIONS = 1 << 10  # rerun together
 _CLEAN_POSITIONS = 1 << 12  # run together
 _CLEAN_BYTES = 1 << 28
+_KEPT_BYTES = 1 << 29
 _LOGITS = 1 << 19  # held at once: they stay in the processor's cache
 _DIRECTIONS = 64  # turned into writes at once
 _PROBE_TOLERANCE = 1e-3  # nats, between this code and the whole model rerun
@@ -94,7 +95,10 @@ class Ablator(Protocol):
     """Takes latents out of contexts."""
 
     def contexts_at_once(self, n_ctx: int) -> int:
-        """Clean contexts that fit in memory together."""
+        """Clean contexts that are run together."""
+
+    def contexts_kept(self, n_ctx: int) -> int:
+        """Clean contexts that fit in memory for as long as there are blocks."""
 
     def clean(
         self, tokens: npt.NDArray[np.int32], counted: npt.NDArray[np.bool_] | None = None
@@ -159,8 +163,12 @@ class PlainAblator:
         self.writes = subject.to_residual(dictionary.facts.hook)
 
     def contexts_at_once(self, n_ctx: int) -> int:
-        """Clean contexts that fit in memory together; only their tokens are kept."""
+        """Clean contexts that are run together; only their tokens are held."""
         return max(1, _CLEAN_POSITIONS // n_ctx)
+
+    def contexts_kept(self, n_ctx: int) -> int:
+        """None: there is nothing worth keeping."""
+        return 0
 
     def clean(
         self, tokens: npt.NDArray[np.int32], counted: npt.NDArray[np.bool_] | None = None
@@ -263,10 +271,18 @@ class TailAblator:
         self._reuse = reuse  # keys and values of the prefix
 
     def contexts_at_once(self, n_ctx: int) -> int:
-        """Clean contexts that fit in memory together, about 256 MB of them."""
-        rerun = self.tail.n_layers - self.tail.entry.layer
-        numbers = self._head.shape[1] * (5 + 2 * rerun)  # streams, keys and values
-        return max(1, _CLEAN_BYTES // (4 * numbers * n_ctx))
+        """Clean contexts that are run together, about 256 MB of them."""
+        return max(1, _CLEAN_BYTES // self._bytes(n_ctx))
+
+    def contexts_kept(self, n_ctx: int) -> int:
+        """Clean contexts that fit in memory for as long as there are blocks: 512 MB of them."""
+        return _KEPT_BYTES // self._bytes(n_ctx)
+
+    def _bytes(self, n_ctx: int) -> int:
+        """Of a clean context: residual streams, keys and values, the mean unembedding."""
+        entry, rerun = self.tail.entry, self.tail.n_layers - self.tail.entry.layer
+        vectors = 2 + (rerun > 0) + (entry.mid is not None) + 2 * rerun
+        return n_ctx * (4 * self._head.shape[1] * vectors + 16)
 
     @torch.inference_mode()
     def clean(
@@ -302,30 +318,47 @@ class TailAblator:
             return out
         active = self._active(clean, pairs)
         written = self._without_write(clean, active)
-        spots = active.spots.counted(clean)
-        found = self._scores(clean, spots, written[spots.rows], listed)
+        spots, last = active.spots.counted(clean), self._reruns_nothing
+        found = self._weighed(clean, spots, written, _Wanted(listed, lists=last))
         assert out.direct is not None
         out.direct[spots.pair, spots.position + 1] = found.effect
-        if self.tail.entry.layer == self.tail.n_layers and self.tail.entry.mid is None:
+        if last:
             _put(out, spots, found)  # total and direct are one formula here
             return out
+        wanted = _Wanted(listed, lists=True)
         for places, final in self._reruns(clean, pairs, active):
-            self._totals(clean, places.counted(clean), final, out, listed)
+            spots = places.counted(clean)
+            direct = out.direct[spots.pair, spots.position + 1]
+            _put(out, spots, self._weighed(clean, spots, final, wanted, direct))
         return out
 
-    def _totals(
-        self, clean: Clean, spots: _Spots, final: Tensor, out: Effects, listed: float | None
-    ) -> None:
-        """Total effects at these spots; the vocabulary only where they may matter."""
-        final = final[torch.from_numpy(spots.rows).to(final.device)]
-        if listed is not None and out.direct is not None:
-            estimate, bound = self._bounds(clean, spots, final)
-            below = (np.abs(estimate) + bound < listed) & (bound < listed)
-            below &= np.abs(out.direct[spots.pair, spots.position + 1]) < listed
-            out.total[spots.pair[below], spots.position[below] + 1] = estimate[below]
-            keep = np.flatnonzero(~below)
-            spots, final = spots.some(keep), final[torch.from_numpy(keep).to(final.device)]
-        _put(out, spots, self._scores(clean, spots, final, listed))
+    @property
+    def _reruns_nothing(self) -> bool:
+        """Whether the hook writes straight into the final residual stream."""
+        return self.tail.entry.layer == self.tail.n_layers and self.tail.entry.mid is None
+
+    def _weighed(
+        self,
+        clean: Clean,
+        spots: _Spots,
+        final: Tensor,
+        wanted: _Wanted,
+        direct: npt.NDArray[np.float32] | None = None,
+    ) -> _Scores:
+        """Effects at these spots; an estimate, and no KL, where all is surely under a threshold."""
+        final, threshold = final[torch.from_numpy(spots.rows).to(final.device)], wanted.threshold
+        if threshold is None:
+            return self._scores(clean, spots, final, None)
+        effect, bound = self._bounds(clean, spots, final)
+        large = np.abs(effect) + bound >= threshold
+        if direct is not None:
+            large |= np.abs(direct) >= threshold
+        exact, kl = np.flatnonzero(large), np.zeros_like(effect)
+        rows = torch.from_numpy(exact).to(final.device)
+        listed = threshold if wanted.lists else None
+        found = self._scores(clean, spots.some(exact), final[rows], listed)
+        effect[exact], kl[exact] = found.effect, found.kl
+        return _Scores(effect, kl, found.changed)
 
     def _bounds(
         self, clean: Clean, spots: _Spots, final: Tensor
@@ -348,7 +381,7 @@ class TailAblator:
     ) -> tuple[Tensor, Tensor]:
         """How the normed residual moved, and by how much that raised the target's logit."""
         assert clean.stream is not None
-        moved = normed - clean.stream.normed[at]
+        moved = normed - self.tail.norm(clean.stream.final[at])
         targets = clean.tokens[at[0], at[1] + 1]
         return moved, (moved * self._head[targets]).sum(1)
 
@@ -446,7 +479,7 @@ class TailAblator:
             norm = logits.logsumexp(1, keepdim=True)
             return torch.cat([logits.sub_(norm).exp_() @ self._head, norm], 1)
 
-        summaries = in_pieces(summary, clean.stream.normed[at], self._rows)
+        summaries = in_pieces(summary, self.tail.norm(clean.stream.final[at]), self._rows)
         clean.mean_row[at], clean.log_norm[at] = summaries[:, :-1], summaries[:, -1]
         clean.known[found] = True
 
@@ -465,7 +498,8 @@ class TailAblator:
             after = self._logits(both[:, :width]).sub_(shift).exp_().div_(both[:, -1:])
             return _extremes(after.sub_(before))
 
-        parts = [normed[rows], clean.stream.normed[at], clean.log_norm[at][:, None]]
+        before = self.tail.norm(clean.stream.final[at])
+        parts = [normed[rows], before, clean.log_norm[at][:, None]]
         found = in_pieces(largest, torch.cat([*parts, sums[rows][:, None]], 1), self._rows)
         pairs, positions = spots.pair[shown].tolist(), (spots.position[shown] + 1).tolist()
         lists = found.double().tolist()
@@ -498,6 +532,13 @@ class _Spots(NamedTuple):
             torch.from_numpy(self.context).to(device),
             torch.from_numpy(self.position).to(device),
         )
+
+
+class _Wanted(NamedTuple):
+    """How exactly effects are wanted."""
+
+    threshold: float | None  # nats; under it an estimate does; None: all are exact
+    lists: bool  # the changed tokens too, from the threshold on
 
 
 class _Active(NamedTuple):

@@ -52,8 +52,10 @@ def active_latents(
     tokens: npt.NDArray[np.int32],
     counted: npt.NDArray[np.bool_],
     batch_size: int,
-) -> Iterator[tuple[int, Actives]]:
-    """Run contexts [n, n_ctx] batch by batch: (contexts in it, its non-zero activations).
+) -> Iterator[tuple[int, Actives, Tensor]]:
+    """Run contexts [n, n_ctx] batch by batch: (contexts in it, its non-zero activations, x).
+
+    `x` [contexts * n_ctx, d_in] is what flowed through the hook.
 
     Every forward pass and every encoding has the same shape, the last ones filled up, so that a
     token's numbers do not depend on how many others happened to share its batch. Positions not
@@ -69,7 +71,8 @@ def active_latents(
         found = [_encode(dictionary, x, rows, size) for rows in pieces]
         batch_actives = joined(found)
         offset = np.uint32(start * tokens.shape[1])
-        yield len(batch), batch_actives._replace(places=batch_actives.places + offset)
+        actives = batch_actives._replace(places=batch_actives.places + offset)
+        yield len(batch), actives, x[: batch.size]
 
 
 def _encode(

@@ -15,3 +15,7 @@ class SubjectError(EngineError):
 
 class DictionaryError(EngineError):
     """A dictionary that cannot be loaded, or does not fit its model."""
+
+
+class RelationError(EngineError):
+    """Two runs that cannot be compared, or no longer."""

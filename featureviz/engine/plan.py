@@ -15,8 +15,11 @@ _SHARD_POSITIONS = 1 << 16
 _BATCH_POSITIONS = 1 << 12
 _BLOCK_LATENTS = 256
 _BLOCK_COUNTS = 1 << 24  # (latent, token) counts held at once, 16 bytes each
+_SHARD_ENTRIES = 1 << 23  # activations gathered at once where nothing is sparse, 12 bytes each
+_BLOCK_ENTRIES = 1 << 25  # activations read at once where nothing is sparse, 8 bytes each
 
 Ablate = Literal["none", "top", "all"]  # groups of examples whose ablation effects are stored
+Asked = Literal["none", "top", "all", "auto"]  # auto: as engine/ablation_cost.py decides
 
 SIZES = Sizes(n_bins=50, n_intervals=10, n_top=20, n_per_interval=5, n_random=10)
 
@@ -39,7 +42,7 @@ class Plan(msgspec.Struct, frozen=True):
     hook: str
     n_contexts: int
     context_size: int
-    d_sae: int
+    d_sae: int  # latents; of a signed dictionary their ends
     d_vocab: int
     seed: int
     batch_size: int  # contexts in a forward pass
@@ -47,6 +50,7 @@ class Plan(msgspec.Struct, frozen=True):
     block_size: int  # latents in a block
     sizes: Sizes = SIZES
     ablate: Ablate = "none"
+    ends: int = 1  # of a latent; 2: numbers 2i and 2i + 1 are the ends of latent i
     version: str = f"{__version__}/{SCHEMA_VERSION}"
 
     @property
@@ -71,7 +75,7 @@ class Plan(msgspec.Struct, frozen=True):
         return range(first, min(first + self.shard_size, self.n_contexts))
 
     def block_latents(self, block: int) -> range:
-        """The latents of a block."""
+        """The latents of a block; of a signed dictionary their ends, both of each."""
         first = block * self.block_size
         return range(first, min(first + self.block_size, self.d_sae))
 
@@ -94,12 +98,20 @@ def batch_size(context_size: int) -> int:
     return max(1, _BATCH_POSITIONS // context_size)
 
 
-def shard_size(context_size: int) -> int:
-    """Contexts in a shard: about 65,536 positions, in whole batches."""
+def shard_size(context_size: int, most_active: int = 0) -> int:
+    """Contexts in a shard: about 65,536 positions, in whole batches.
+
+    Fewer where `most_active` latents, active on most tokens, would fill the memory.
+    """
     size = batch_size(context_size)
-    return max(1, _SHARD_POSITIONS // (context_size * size)) * size
+    positions = min(_SHARD_POSITIONS, _SHARD_ENTRIES // max(1, most_active))
+    return max(1, positions // (context_size * size)) * size
 
 
-def block_size(d_vocab: int) -> int:
-    """Latents in a block: 256, fewer where a large vocabulary would fill the memory."""
-    return max(1, min(_BLOCK_LATENTS, _BLOCK_COUNTS // d_vocab))
+def block_size(d_vocab: int, n_dense: int = 0, ends: int = 1) -> int:
+    """Latents, or ends, in a block: 256, both ends of each.
+
+    Fewer where a large vocabulary, or `n_dense` activations of each, would fill the memory.
+    """
+    fitting = min(_BLOCK_COUNTS // d_vocab, _BLOCK_ENTRIES // max(1, n_dense), _BLOCK_LATENTS)
+    return max(1, fitting // ends) * ends

@@ -13,15 +13,23 @@ import torch
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
 from featureviz.dashboards.schema import Dashboard, LogitWeights
 from featureviz.dashboards.store import write_pack
-from featureviz.engine.ablation import Ablator, ablator
+from featureviz.engine.ablation import ablator
+from featureviz.engine.ablation_cost import decided
 from featureviz.engine.activations import Actives, active_latents, joined
+from featureviz.engine.attention import with_sources
+from featureviz.engine.baselines import KINDS, Place, baseline, fit_notices, hook_of
 from featureviz.engine.compose import Composer
 from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
 from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.load import load_dictionary
-from featureviz.engine.effects import logit_weights
+from featureviz.engine.effects import logit_weights, with_normalised
+from featureviz.engine.ends import with_both_ends
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
-from featureviz.engine.plan import Ablate, Plan, Sources, batch_size, block_size, shard_size
+from featureviz.engine.final_norm import FinalNorm, final_norm
+from featureviz.engine.neurons import NeuronGatherer, with_neurons
+from featureviz.engine.plan import Asked, Plan, Sources, batch_size, block_size, shard_size
+from featureviz.engine.profiles import with_profiles
+from featureviz.engine.silent import with_silent
 from featureviz.engine.sketches.walk import BlockSketch, Ground, sketch_block
 from featureviz.engine.spool import Spool, by_latent, write_shard
 from featureviz.engine.subject import Subject, SubjectFacts, load_subject
@@ -30,6 +38,8 @@ from featureviz.engine.token_effects import Workplace, with_effects
 Report = Callable[[int], None]  # how many contexts, or latents, are done
 
 _DEFAULT_CONTEXT = 128
+_SPOOLED_BYTES = 8  # an activation
+_MUCH_DISK = 1.0  # GB a person should be told of
 
 
 def _silent(_done: int) -> None:
@@ -41,7 +51,7 @@ class Request:
     """What a person asks for."""
 
     model: str  # folder or TransformerLens name
-    dictionary: str  # SAELens folder
+    dictionary: str  # SAELens folder; or neurons, pca, ica, random: a basis of `hook`
     corpus: Path
     hook: str | None = None  # else the dictionary's own
     context_size: int | None = None  # else the dictionary's own, else 128
@@ -49,7 +59,7 @@ class Request:
     seed: int = 0
     model_name: str | None = None  # else the folder's or TransformerLens's
     name: str | None = None  # of the dictionary; else its folder's
-    ablate: Ablate = "none"  # groups of examples that get ablation effects
+    ablate: Asked = "none"  # groups of examples that get ablation effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +78,23 @@ def prepare(request: Request, store: Path) -> Prepared:
 
     Raises: EngineError on bad input; nothing is left behind then.
     """
-    dictionary = load_dictionary(request.dictionary, request.hook)
+    given = _given_dictionary(request)
+    hook = given.facts.hook if given else hook_of(request.dictionary, request.hook)
     subject = load_subject(request.model)
-    _check_fit(subject, dictionary)
-    context_size = _context_size(request, subject, dictionary)
+    subject.check_hook(hook)
+    if given:
+        _check_fit(subject, given)
+    context_size = _context_size(request, subject, given)
     if request.max_contexts is not None and request.max_contexts < 1:
         raise CorpusError(f"--max-contexts {request.max_contexts}: expected 1 or more.")
     contexts = cut(
         read_documents(request.corpus), subject.tokenizer, context_size, request.max_contexts
     )
     _check_tokens(subject, contexts)
+    dictionary = given
+    if dictionary is None:
+        place = Place(subject, hook, contexts, request.seed)
+        dictionary = load_dictionary(str(baseline(request.dictionary, place, store)))
     corpus = store_corpus(
         request.corpus, subject.tokenizer, contexts, store, subject.facts.d_vocab
     ).facts
@@ -86,7 +103,7 @@ def prepare(request: Request, store: Path) -> Prepared:
         subject.facts,
         dictionary.facts,
         corpus,
-        _notices(corpus),
+        (*_notices(corpus), *_notices_of_baseline(dictionary.facts, corpus)),
     )
 
 
@@ -107,20 +124,19 @@ class Bench:
         """Spool the activations of one shard; doing it twice writes the same bytes."""
         contexts = self.plan.shard_contexts(number)
         rows = slice(contexts.start, contexts.stop)
+        tokens, counted = self.corpus.tokens[rows], self.corpus.counted[rows]
         parts: list[Actives] = []
+        beside = NeuronGatherer.of(self.dictionary.facts, counted)
         done = 0
-        for size, actives in active_latents(
-            self.subject,
-            self.dictionary,
-            self.corpus.tokens[rows],
-            self.corpus.counted[rows],
-            self.plan.batch_size,
+        for size, actives, x in active_latents(
+            self.subject, self.dictionary, tokens, counted, self.plan.batch_size
         ):
             parts.append(actives)
+            beside.add(actives, x)
             done += size
             report(done)
         slices = by_latent(joined(parts), self.plan.d_sae)
-        write_shard(shard_path(self._folder, number), slices)
+        write_shard(shard_path(self._folder, number), slices, beside.arrays())
 
     def block(self, number: int, report: Report = _silent) -> None:
         """Write the dashboards of one block of latents; needs all shards.
@@ -128,10 +144,11 @@ class Bench:
         A latent whose activations were gone through, without a dashboard yet, counts as half done.
         """
         latents = self.plan.block_latents(number)
-        sketch = self.sketch(latents, lambda walked: report(walked // 2))
+        sketch = self.sketch(latents, lambda walked: report(walked // (2 * self.plan.ends)))
         dashboards = self._dashboards(latents, sketch)
+        dashboards = with_both_ends(dashboards, self.plan.ends)
         write_pack(block_path(self._folder, number), dashboards)
-        report(len(latents))
+        report(len(dashboards))
 
     @cached_property
     def subject(self) -> Subject:
@@ -158,23 +175,34 @@ class Bench:
     def _folder(self) -> Path:
         return self.store / "runs" / self.plan.key
 
+    @property
+    def _shards(self) -> list[Path]:
+        return [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
+
+    @cached_property
+    def _norm(self) -> FinalNorm | None:
+        return final_norm(self.subject)
+
     @cached_property
     def _composer(self) -> Composer:
         return Composer(self.corpus, self.plan.d_vocab)
 
     @cached_property
     def _spool(self) -> Spool:
-        shards = [shard_path(self._folder, number) for number in range(self.plan.n_shards)]
-        return Spool(shards, self.plan.shard_size * self.plan.context_size)
+        return Spool(self._shards, self.plan.shard_size * self.plan.context_size)
+
+    @property
+    def _ground(self) -> Ground:
+        return Ground(self.corpus.tokens, self.plan.d_vocab, self.plan.seed)
 
     @cached_property
-    def _ablator(self) -> Ablator:
-        return ablator(self.subject, self.dictionary, self.plan.context_size)
+    def _workplace(self) -> Workplace:
+        found = ablator(self.subject, self.dictionary, self.plan.context_size)
+        return Workplace(found, self.subject, self.dictionary, self.corpus)
 
     def sketch(self, latents: range, report: Report = _silent) -> BlockSketch:
         """Everything gathered of a block of latents; needs all shards."""
-        ground = Ground(self.corpus.tokens, self.plan.d_vocab, self.plan.seed)
-        return sketch_block(self._spool, latents, ground, self.plan.sizes, report=report)
+        return sketch_block(self._spool, latents, self._ground, self.plan.sizes, report=report)
 
     def _dashboards(self, latents: range, sketch: BlockSketch) -> list[Dashboard]:
         directions = self.dictionary.W_dec[latents.start : latents.stop]
@@ -185,10 +213,18 @@ class Bench:
         else:
             logits = list(logit_weights(writes(directions), self.subject.W_U))
         dashboards = self._composer.dashboards(latents, sketch, norms, logits)
+        if writes is not None and self._norm is not None:
+            W_U = self.subject.W_U
+            dashboards = with_normalised(dashboards, writes(directions), W_U, self._norm)
+        dashboards = with_silent(dashboards, self._spool, self.corpus, self._ground)
+        dashboards = with_neurons(dashboards, self.dictionary, self._shards)
+        dashboards = with_sources(
+            dashboards, self.subject, self.dictionary, self.corpus, self.plan.batch_size
+        )
+        dashboards = with_profiles(dashboards, self.corpus, self._shards, self.plan.shard_size)
         if self.plan.ablate == "none":
             return dashboards
-        place = Workplace(self._ablator, self.subject, self.dictionary, self.corpus)
-        return with_effects(dashboards, place, self.plan.ablate)
+        return with_effects(dashboards, self._workplace, self.plan.ablate)
 
 
 def shard_path(run: Path, number: int) -> Path:
@@ -206,9 +242,15 @@ _CHANGED = (
 )
 
 
+def _given_dictionary(request: Request) -> Dictionary | None:
+    """The dictionary a request names by its folder; none where it asks for a baseline."""
+    if request.dictionary in KINDS:
+        return None
+    return load_dictionary(request.dictionary, request.hook)
+
+
 def _check_fit(subject: Subject, dictionary: Dictionary) -> None:
     facts = dictionary.facts
-    subject.check_hook(facts.hook)
     probe = subject.activations(torch.zeros(1, 1, dtype=torch.long), facts.hook)
     if probe.shape[-1] != facts.d_in:
         raise DictionaryError(
@@ -227,11 +269,12 @@ def _check_tokens(subject: Subject, contexts: Contexts) -> None:
         )
 
 
-def _context_size(request: Request, subject: Subject, dictionary: Dictionary) -> int:
+def _context_size(request: Request, subject: Subject, dictionary: Dictionary | None) -> int:
     n_ctx = subject.facts.n_ctx
     wanted = request.context_size
     if wanted is None:
-        return min(dictionary.facts.context_size or _DEFAULT_CONTEXT, n_ctx)
+        own = dictionary.facts.context_size if dictionary else None
+        return min(own or _DEFAULT_CONTEXT, n_ctx)
     if not 2 <= wanted <= n_ctx:
         raise CorpusError(
             f"--context-size {wanted}: {subject.facts.name} reads 2 to {n_ctx} positions."
@@ -248,6 +291,19 @@ def _notices(corpus: CorpusFacts) -> tuple[str, ...]:
     )
 
 
+def _notices_of_baseline(facts: DictionaryFacts, corpus: CorpusFacts) -> tuple[str, ...]:
+    if not facts.dense:
+        return ()
+    gigabytes = facts.most_active * corpus.n_tokens * _SPOOLED_BYTES / 1e9
+    if gigabytes < _MUCH_DISK:
+        return fit_notices(Path(facts.source))
+    return (
+        *fit_notices(Path(facts.source)),
+        f"{facts.name} is active on nearly every token: up to {gigabytes:.1f} GB of activations go "
+        "to the store. --max-contexts makes it less.",
+    )
+
+
 def _found_at(source: str) -> str:
     """A folder's full path, so that any process finds it; another name as it is."""
     path = Path(source)
@@ -258,7 +314,7 @@ def _plan(request: Request, subject: Subject, dictionary: Dictionary, corpus: Co
     return Plan(
         sources=Sources(
             _found_at(request.model),
-            _found_at(request.dictionary),
+            _found_at(dictionary.facts.source),
             str(Path(request.corpus).resolve()),
         ),
         model_digest=subject.facts.digest,
@@ -271,7 +327,12 @@ def _plan(request: Request, subject: Subject, dictionary: Dictionary, corpus: Co
         d_vocab=max(subject.facts.d_vocab, len(subject.tokenizer)),
         seed=request.seed,
         batch_size=batch_size(corpus.context_size),
-        shard_size=shard_size(corpus.context_size),
-        block_size=block_size(subject.facts.d_vocab),
-        ablate=request.ablate,
+        shard_size=shard_size(corpus.context_size, dictionary.facts.most_active),
+        block_size=block_size(
+            subject.facts.d_vocab,
+            corpus.n_tokens if dictionary.facts.dense else 0,
+            dictionary.facts.ends,
+        ),
+        ablate=decided(request.ablate, subject, dictionary, corpus.context_size),
+        ends=dictionary.facts.ends,
     )

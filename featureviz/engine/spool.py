@@ -6,7 +6,7 @@ sample exact, and one latent's row can be read without the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,19 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import safe_open
 
+from featureviz.dashboards.slices import LatentSlices, read_slices
 from featureviz.dashboards.store import write_atomically
 from featureviz.engine.activations import Actives
 from featureviz.engine.compiled import compiled
 
-_DTYPES = {"int64": "I64", "uint32": "U32", "float32": "F32"}  # as safetensors names them
-
-
-class LatentSlices(NamedTuple):
-    """The activations of consecutive latents in one shard."""
-
-    starts: npt.NDArray[np.int64]  # [n_latents + 1]; latent i has entries starts[i]:starts[i + 1]
-    places: npt.NDArray[np.uint32]  # ascending within a latent
-    values: npt.NDArray[np.float32]
+# As safetensors names them.
+_DTYPES = {"int64": "I64", "float64": "F64", "uint32": "U32", "float32": "F32"}
 
 
 class Stretch(NamedTuple):
@@ -97,14 +91,19 @@ def maxima(slices: LatentSlices) -> npt.NDArray[np.float32]:
     return found
 
 
-def write_shard(path: Path, slices: LatentSlices) -> None:
-    """Write a shard's activations; the file appears whole or not at all."""
+def write_shard(
+    path: Path, slices: LatentSlices, more: Mapping[str, npt.NDArray[Any]] | None = None
+) -> None:
+    """Write a shard's activations, and other arrays of it; the file appears whole or not at all."""
     arrays: dict[str, npt.NDArray[Any]] = {
         "starts": slices.starts,
         "maxima": maxima(slices),
         "places": slices.places,
         "values": slices.values,
+        **(more or {}),
     }
+    # The widest first, so that each begins where its numbers are aligned.
+    arrays = dict(sorted(arrays.items(), key=lambda entry: -entry[1].itemsize))
     write_atomically(path, _head(arrays), *(array.view(np.uint8).data for array in arrays.values()))
 
 
@@ -133,18 +132,6 @@ def read_starts(path: Path, first: int, end: int) -> npt.NDArray[np.int64]:
     """Where the activations of latents [first, end) begin in a shard, and where the last's end."""
     with safe_open(path, framework="numpy") as shard:
         return np.asarray(shard.get_slice("starts")[first : end + 1])
-
-
-def read_slices(path: Path, first: int, end: int) -> LatentSlices:
-    """The activations of latents [first, end) in a shard; the rest of the file is not read."""
-    with safe_open(path, framework="numpy") as shard:
-        starts = np.asarray(shard.get_slice("starts")[first : end + 1])
-        low, high = int(starts[0]), int(starts[-1])
-        if low == high:  # safetensors refuses an empty slice at the end of a tensor
-            return LatentSlices(starts - low, np.empty(0, np.uint32), np.empty(0, np.float32))
-        places = np.asarray(shard.get_slice("places")[low:high])
-        values = np.asarray(shard.get_slice("values")[low:high])
-    return LatentSlices(starts - low, places, values)
 
 
 def _one_after_another(group: list[tuple[int, LatentSlices]]) -> Stretch:

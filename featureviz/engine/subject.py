@@ -22,6 +22,7 @@ from transformers.activations import NewGELUActivation
 from featureviz.engine import digests
 from featureviz.engine.errors import SubjectError
 
+DTYPE = "float32"  # of weights and activations, whatever a model was stored in
 _IDENTITY_FILES = ("*.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json")
 _RESIDUAL_HOOKS = (
     "hook_resid_pre",
@@ -31,6 +32,7 @@ _RESIDUAL_HOOKS = (
     "hook_mlp_out",
     "hook_embed",
 )
+_NEURON_HOOKS = ("mlp.hook_pre", "mlp.hook_post")
 
 
 class _Reached(Exception):  # noqa: N818 - it is no error: the hook has what it came for
@@ -62,6 +64,15 @@ class Parts:
     mlp: str  # name, within a layer
 
 
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What an attention layer did with some contexts."""
+
+    pattern: Float[Tensor, "batch n_heads n_ctx n_ctx"]  # [.., position, source]
+    values: Float[Tensor, "batch n_ctx n_heads d_head"]  # as every head reads them
+    z: Float[Tensor, "batch n_ctx d_in"]  # heads flattened
+
+
 @dataclass(frozen=True)
 class Subject:
     """A loaded language model; runs contexts to a hook point and knows what a direction writes."""
@@ -83,6 +94,12 @@ class Subject:
             f"{self.facts.name} has no hook point {hook!r}; it has {known} and "
             f"{len(self.bridge.hook_dict)} in all. Name one with --hook."
         )
+
+    def is_rectified(self, hook: str) -> bool:
+        """Whether a ReLU ends at `hook`, so that nothing there is negative; False when unsure."""
+        cfg = self.bridge.cfg
+        gated = getattr(cfg, "gated_mlp", True)
+        return hook.endswith(".mlp.hook_post") and cfg.act_fn == "relu" and not gated
 
     @torch.inference_mode()
     def activations(
@@ -152,6 +169,27 @@ class Subject:
         )
         return kept[0]
 
+    @torch.inference_mode()
+    def attention(self, tokens: Int[Tensor, "batch n_ctx"], hook: str) -> Attention:
+        """What the layer of `hook`, an attention's z, did; values shared by heads are repeated."""
+        kept: list[Tensor] = []
+
+        def keep(value: Tensor, hook: object = None) -> None:
+            kept.append(value.clone())
+
+        def last(value: Tensor, hook: object = None) -> None:
+            kept.append(value.clone())
+            raise _Reached
+
+        layer = hook.removesuffix("hook_z")
+        hooks = [(f"{layer}hook_v", keep), (f"{layer}hook_pattern", keep), (hook, last)]
+        with suppress(_Reached):
+            self.bridge.run_with_hooks(tokens.to(self.device), return_type=None, fwd_hooks=hooks)
+        values, pattern, z = kept
+        values = values.flatten(2).unflatten(2, (-1, self.bridge.cfg.d_head))
+        shared = pattern.shape[1] // values.shape[2]
+        return Attention(pattern, values.repeat_interleave(shared, dim=2), z.flatten(2))
+
     @property
     def parts(self) -> Parts:
         """Where `plain` keeps its layers, norms and head."""
@@ -164,6 +202,12 @@ class Subject:
             mid_norm=within["ln2"].name if "ln2" in within else None,
             mlp=within["mlp"].name,
         )
+
+    @property
+    def final_norm(self) -> Any | None:
+        """The module whose output the unembedding reads; None in a model without one."""
+        mapping = self.bridge.adapter.component_mapping
+        return self.plain.get_submodule(mapping["ln_final"].name) if "ln_final" in mapping else None
 
     @property
     def W_U(self) -> Float[Tensor, "d_model d_vocab"]:
@@ -182,6 +226,11 @@ class Subject:
             return lambda directions: directions
         writes = self._writing_weights(hook)
         return None if writes is None else lambda directions: directions @ writes
+
+    @staticmethod
+    def has_neurons(hook: str) -> bool:
+        """Whether coordinates at `hook` are an MLP's neurons, before or after the nonlinearity."""
+        return hook.endswith(_NEURON_HOOKS)
 
     def _writing_weights(self, hook: str) -> Float[Tensor, "d_in d_model"] | None:
         parts = hook.split(".")

@@ -76,7 +76,6 @@ class Stream:
     entry: Tensor | None  # enters the first layer that is rerun; None when none is
     mid: Tensor | None
     final: Tensor  # before the final norm
-    normed: Tensor  # after it
     cache: tuple[KeysValues, ...]  # of the layers that are rerun
 
     def first(self, n: int) -> Stream:
@@ -85,7 +84,6 @@ class Stream:
             None if self.entry is None else self.entry[:n],
             None if self.mid is None else self.mid[:n],
             self.final[:n],
-            self.normed[:n],
             tuple((keys[:n], values[:n]) for keys, values in self.cache),
         )
 
@@ -97,7 +95,6 @@ def joined(streams: list[Stream]) -> Stream:
         _cat([stream.entry for stream in streams]),
         _cat([stream.mid for stream in streams]),
         torch.cat([stream.final for stream in streams]),
-        torch.cat([stream.normed for stream in streams]),
         tuple(
             (torch.cat([keys for keys, _ in batches]), torch.cat([values for _, values in batches]))
             for batches in layers
@@ -144,13 +141,9 @@ class Tail:
             entry = stack.enter_context(_inputs(None if self._door is None else self._door.layer))
             mid = stack.enter_context(_inputs(self._mid_norm))
             final = stack.enter_context(_inputs(self._final_norm))
-            normed = self._inner(
-                input_ids=tokens, past_key_values=cache, use_cache=True
-            ).last_hidden_state
+            self._inner(input_ids=tokens, past_key_values=cache, use_cache=True)
         pairs = [(layer.keys, layer.values) for layer in cache.layers[self.entry.layer :]]
-        return Stream(
-            entry[0] if entry else None, mid[0] if mid else None, final[0], normed, tuple(pairs)
-        )
+        return Stream(entry[0] if entry else None, mid[0] if mid else None, final[0], tuple(pairs))
 
     def rerun(
         self, residual: Float[Tensor, "n some d_model"], prefix: list[KeysValues]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -12,15 +13,19 @@ from msgspec.structs import replace
 
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import Dashboard, Example, Interval, TokenEffect, TokenWeight
-from featureviz.engine.ablation import THRESHOLD, Ablator, Changed, Effects, Pairs
-from featureviz.engine.activations import rows_at_once
+from featureviz.engine.ablation import THRESHOLD, Ablator, Changed, Clean, Effects, Pairs
 from featureviz.engine.dictionaries.base import Dictionary
 from featureviz.engine.plan import Ablate
 from featureviz.engine.subject import Subject
 from featureviz.engine.tail import in_pieces
 
+STEP = 2**-13  # nats, or probability; what is stored is a multiple of it
+LEAST_CHANGE = 0.005  # of a probability; smaller ones are not stored
+
 _PAIRS = 1 << 12  # whose effects are held at once
+_ENCODED_ROWS = 64  # activations are encoded so many at once; they are few
 _ENCODED = 1 << 12  # positions run to the hook at once
+_PREFIXES = 32  # of them at most
 
 Place = tuple[int, int]  # (context, latent)
 Found = dict[Place, tuple[TokenEffect, ...]]
@@ -34,20 +39,46 @@ class Firing(NamedTuple):
 
 
 class _Text(NamedTuple):
-    """Some contexts of the corpus."""
+    """Some contexts of the corpus, and how they run when nothing is done to them."""
 
     contexts: Sequence[int]
     tokens: npt.NDArray[np.int32]  # [n, n_ctx]
     counted: npt.NDArray[np.bool_]
+    clean: Clean
 
 
-class Workplace(NamedTuple):
-    """What effects are computed with."""
+@dataclass(frozen=True)
+class Workplace:
+    """What effects are computed with.
+
+    Blocks show much the same contexts: where the corpus is small, clean runs are kept for the next.
+    """
 
     ablator: Ablator
     subject: Subject
     dictionary: Dictionary
     corpus: StoredCorpus
+    kept: dict[int, _Text] = field(default_factory=dict)  # by number of the stretch of contexts
+
+    def texts(self, contexts: Sequence[int]) -> Iterator[_Text]:
+        """Texts that hold these contexts, which ascend."""
+        facts = self.corpus.facts
+        size = self.ablator.contexts_at_once(facts.context_size)
+        if facts.n_contexts > self.ablator.contexts_kept(facts.context_size):
+            for start in range(0, len(contexts), size):
+                yield self._text(contexts[start : start + size])
+            return
+        for number in sorted({context // size for context in contexts}):
+            if number not in self.kept:
+                last = min((number + 1) * size, facts.n_contexts)
+                self.kept[number] = self._text(range(number * size, last))
+            yield self.kept[number]
+
+    def _text(self, contexts: Sequence[int]) -> _Text:
+        rows = np.asarray(contexts)
+        tokens = np.asarray(self.corpus.tokens[rows])
+        counted = np.asarray(self.corpus.counted[rows])
+        return _Text(contexts, tokens, counted, self.ablator.clean(tokens, counted))
 
 
 def with_effects(
@@ -57,15 +88,11 @@ def with_effects(
     firings = shown_firings(dashboards, groups)
     found: Found = {}
     contexts = sorted({context for context, _ in firings})
-    ablator, corpus = place.ablator, place.corpus
-    size = ablator.contexts_at_once(corpus.facts.context_size)
-    for start in range(0, len(contexts), size):
-        part = contexts[start : start + size]
-        text = _Text(part, np.asarray(corpus.tokens[part]), np.asarray(corpus.counted[part]))
-        kept = set(part)
-        own = {key: firing for key, firing in firings.items() if key[0] in kept}
+    for text in place.texts(contexts):
+        inside = set(text.contexts)
+        own = {key: firing for key, firing in firings.items() if key[0] in inside}
         own = _with_uncounted(own, text, place)
-        found |= _effects(ablator, own, text)
+        found |= _effects(place.ablator, own, text)
     return [_attached(dashboard, found, groups) for dashboard in dashboards]
 
 
@@ -129,16 +156,32 @@ def _encoded(
     positions: npt.NDArray[np.intp],
     place: Workplace,
 ) -> npt.NDArray[np.float32]:
-    """Activations of all latents at some places [len(rows), d_sae]."""
-    size = max(1, _ENCODED // tokens.shape[1])
+    """Activations of all latents at some places [len(rows), d_sae].
+
+    A place needs what stands before it and no more, so a start token is run once for all contexts.
+    """
+    values = np.empty((len(rows), place.dictionary.facts.d_sae), np.float32)
+    lengths = np.minimum(1 << np.ceil(np.log2(positions + 1)).astype(int), tokens.shape[1])
+    for length in np.unique(lengths).tolist():
+        chosen = np.flatnonzero(lengths == length)
+        prefixes = tokens[rows[chosen], :length]
+        distinct, which = np.unique(
+            np.column_stack([prefixes, positions[chosen]]), axis=0, return_inverse=True
+        )
+        values[chosen] = _codes(distinct[:, :-1], distinct[:, -1], place)[which.reshape(-1)]
+    return values
+
+
+def _codes(
+    prefixes: npt.NDArray[np.int64], positions: npt.NDArray[np.int64], place: Workplace
+) -> npt.NDArray[np.float32]:
+    """Activations of all latents, in each prefix [n, length] at one position [n, d_sae]."""
     subject, dictionary = place.subject, place.dictionary
-    hook = dictionary.facts.hook
-    batch = torch.from_numpy(tokens.astype(np.int64))
-    x = in_pieces(lambda part: subject.activations(part, hook), batch, size)
-    chosen = x[torch.from_numpy(rows).to(x.device), torch.from_numpy(positions).to(x.device)]
-    codes = in_pieces(
-        lambda part: dictionary.codes(part).dense(), chosen, rows_at_once(dictionary.facts.d_sae)
-    )
+    length, hook = prefixes.shape[1], dictionary.facts.hook
+    size = max(1, min(_ENCODED // length, _PREFIXES))
+    x = in_pieces(lambda part: subject.activations(part, hook), torch.from_numpy(prefixes), size)
+    chosen = x[torch.arange(len(x)), torch.from_numpy(positions)]
+    codes = in_pieces(lambda part: dictionary.codes(part).dense(), chosen, _ENCODED_ROWS)
     return codes.float().cpu().numpy()
 
 
@@ -153,19 +196,22 @@ def _merged(
 
 
 def _effects(ablator: Ablator, firings: dict[Place, Firing], text: _Text) -> Found:
-    clean = ablator.clean(text.tokens, text.counted)
     places = list(firings)
     found: Found = {}
     for start in range(0, len(places), _PAIRS):
         part = places[start : start + _PAIRS]
         pairs = pairs_of({place: firings[place] for place in part}, text.contexts)
-        effects = ablator.effects(clean, pairs, listed=THRESHOLD)
+        effects = ablator.effects(text.clean, pairs, listed=THRESHOLD)
         found |= {place: stored(effects, pair) for pair, place in enumerate(part)}
     return found
 
 
 def stored(effects: Effects, pair: int) -> tuple[TokenEffect, ...]:
-    """A pair's effects of at least THRESHOLD nats: total, direct or KL."""
+    """A pair's effects of at least THRESHOLD nats: total, direct or KL.
+
+    Rounded to STEP nats: finer than any page shows, and half the size in the store. Of the changed
+    tokens, those whose probability moves by LEAST_CHANGE or more.
+    """
     total, kl = effects.total[pair], effects.kl[pair]
     direct = None if effects.direct is None else effects.direct[pair]
     large = (np.abs(total) >= THRESHOLD) | (kl >= THRESHOLD)
@@ -175,16 +221,24 @@ def stored(effects: Effects, pair: int) -> tuple[TokenEffect, ...]:
     return tuple(
         TokenEffect(
             position,
-            float(total[position]),
-            None if direct is None else float(direct[position]),
-            float(kl[position]),
+            _rounded(total[position]),
+            None if direct is None else _rounded(direct[position]),
+            _rounded(kl[position]),
             *(
-                tuple(TokenWeight(*change) for change in changes)
+                tuple(
+                    TokenWeight(token, _rounded(change))
+                    for token, change in changes
+                    if abs(change) >= LEAST_CHANGE
+                )
                 for changes in effects.changed.get((pair, position), nothing)
             ),
         )
         for position in np.flatnonzero(large).tolist()
     )
+
+
+def _rounded(number: float) -> float:
+    return round(float(number) / STEP) * STEP
 
 
 def _attached(dashboard: Dashboard, found: Found, groups: Ablate) -> Dashboard:

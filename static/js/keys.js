@@ -26,6 +26,8 @@ const ACTS = {
   r: () => press("#random"),
   v: () => onLatent(() => cycle("view")),
   n: () => onLatent(() => flip("num")),
+  s: () => enter("silent"),
+  u: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
   "/": () => document.getElementById("to")?.focus(),
   "?": (dialog) => dialog.showModal(),
 };
@@ -42,7 +44,11 @@ function onLatent(act) {
 function toGroup({ code, shiftKey }) {
   const digit = code.at(-1);
   if (shiftKey && digit !== "0") return false;
-  const group = document.getElementById(shiftKey ? "i10" : digit === "0" ? "top" : `i${digit}`);
+  return enter(shiftKey ? "i10" : digit === "0" ? "top" : `i${digit}`);
+}
+
+function enter(id) {
+  const group = document.getElementById(id);
   if (!group) return false;
   group.scrollIntoView();
   const row = group.querySelector(".row");

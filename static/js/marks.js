@@ -1,3 +1,5 @@
+import { NO_EFFECT, effectsOf } from "./effects.js";
+
 // A row arrives as text and the lengths of its marks; it is split into elements when it is first read.
 // A mark is what is drawn as one piece: a token, or the tokens that make up one character.
 const byRow = new WeakMap();
@@ -28,12 +30,14 @@ function split(row) {
 }
 
 // What is known of each mark, before its elements are found.
-function described(row, { t, o, g }) {
+function described(row, { t, o, g, e }) {
   const parts = g ? JSON.parse(g) : {};
+  const effects = e === undefined ? null : effectsOf(row, e);
   let position = Number(o);
   return (t ? t.split(" ") : []).map((tokens, index) => {
     const ids = tokens.split("+");
     const mark = { row, index, position, ids, parts: parts[index] ?? [], activation: "0", elements: [] };
+    if (effects) mark.effect = effects.get(index) ?? NO_EFFECT;
     position += ids.length;
     return mark;
   });
@@ -47,7 +51,7 @@ function visit(node, walk) {
 
 function whole(element, walk) {
   const mark = walk.marks[walk.at];
-  mark.activation = element.dataset.a;
+  mark.activation = element.dataset.a ?? "0"; // the peak of a silent row
   mark.elements.push(element);
   advance(walk);
 }

@@ -1,3 +1,6 @@
+import { chip, line, node } from "./card.js";
+import { effectInWords, effectLines } from "./effects.js";
+
 // The mark being read: outlined, described in a small card, its activation marked on the histogram.
 const card = document.getElementById("tip");
 const main = document.querySelector(".latent");
@@ -34,16 +37,16 @@ export function place() {
   const left = box.left + box.width / 2 - width / 2;
   const below = box.bottom + 6;
   card.style.left = `${Math.max(8, Math.min(innerWidth - width - 8, left))}px`;
-  card.style.top = `${below + height > innerHeight ? box.top - height - 6 : below}px`;
+  card.style.top = `${below + height > innerHeight ? Math.max(8, box.top - height - 6) : below}px`;
 }
 
 export function inWords(mark) {
-  return `${written(mark).trim() || "blank"}: activation ${mark.activation}, position ${mark.position}`;
+  return `${written(mark).trim() || "blank"}: activation ${mark.activation}, position ${mark.position}${effectInWords(mark)}`;
 }
 
 function description(mark) {
   const share = Math.round((100 * Number(mark.activation)) / Number(main.dataset.top));
-  const ofTop = Number(mark.activation) ? `${Math.max(1, share)}\u202f% of max` : "silent";
+  const ofTop = Number(mark.activation) ? `${Math.max(1, share)}\u202f% of ${Number(main.dataset.top) < 0 ? "min" : "max"}` : "silent";
   const ids = mark.ids.length > 1 ? `${mark.ids.length} tokens` : `id ${mark.ids[0]}`;
   const where = `position ${mark.position} · context ${mark.row.dataset.context}`;
   return [
@@ -51,6 +54,7 @@ function description(mark) {
     line("", node("span", `${ids} · ${where}`)),
     ...mark.parts.map(([text, activation], index) =>
       line("part", chip(text), node("span", `id ${mark.ids[index]}`), node("strong", activation))),
+    ...effectLines(mark),
   ];
 }
 
@@ -58,27 +62,10 @@ function written(mark) {
   return mark.elements.map((element) => element.textContent).join("");
 }
 
-function chip(text) {
-  const element = node("bdi", text.replace(/^ +| +$/g, (blanks) => "␣".repeat(blanks.length)));
-  element.className = "tok";
-  return element;
-}
-
-function node(tag, text) {
-  const element = document.createElement(tag);
-  element.textContent = text;
-  return element;
-}
-
-function line(name, ...children) {
-  const element = node("p", "");
-  if (name) element.className = name;
-  element.append(...children);
-  return element;
-}
-
 function pointOut(activation) {
-  const at = activation > 0 ? Math.min(100, (100 * activation) / Number(main.dataset.top)) : -9;
+  const top = Number(main.dataset.top);
+  const share = Math.min(100, (100 * activation) / top);
+  const at = activation ? (top < 0 ? 100 - share : share) : -9;
   const marker = document.querySelector(".hist .mk");
   for (const name of ["x1", "x2"]) marker?.setAttribute(name, at);
 }

@@ -1,6 +1,14 @@
 // Every switch is a link with an address of its own; here it acts in place and the address follows.
 const main = document.querySelector(".latent");
-const DEFAULTS = { view: "line", num: "off", br: "off", y: "linear" };
+const DEFAULTS = {
+  view: "line",
+  num: "off",
+  br: "off",
+  y: "linear",
+  logits: "normalised",
+  under: "total",
+  fx: "usual",
+};
 
 export function startSwitches() {
   document.addEventListener("click", (event) => {
@@ -18,7 +26,7 @@ export function set(name, value) {
   for (const link of document.querySelectorAll(`[data-flip=${name}]`)) press(link, value === "on");
   history.replaceState(null, "", withSwitch(new URL(location), name, value));
   for (const link of document.querySelectorAll("a[data-keep], .value")) {
-    link.href = withSwitch(new URL(link.href), name, value);
+    link.setAttribute("href", withSwitch(new URL(link.getAttribute("href"), location), name, value)); // in plots too
   }
 }
 

@@ -2,12 +2,16 @@
 
 import re
 
+import msgspec
 import pytest
 from django.urls import Resolver404, resolve
 
+from featureviz.browse.formats import signed
 from featureviz.browse.latents import PAGE_SIZE
 from featureviz.catalog import runs
 from featureviz.catalog.models import RESERVED, Job, Latent, Run
+from featureviz.dashboards.schema import Source
+from featureviz.dashboards.store import write_pack
 from tests.factories import make_run
 
 pytestmark = pytest.mark.django_db
@@ -135,10 +139,123 @@ def test_every_bar_of_the_histogram_gives_its_exact_count(client, run):
     assert tuple(map(int, titles)) == run.dashboard(3).histogram.counts
 
 
-def test_ten_tokens_are_promoted_and_ten_suppressed(client, run):
+def part_of(html, name):
+    """A section of the rail."""
+    return re.search(rf'<section class="{name}".*?</section>', html, flags=re.DOTALL).group()
+
+
+def test_ten_tokens_are_promoted_and_ten_suppressed_in_either_form(client, run):
+    tables = re.findall(r"<table>(.*?)</table>", get(client, "/demo/sae/3"), flags=re.DOTALL)
+    assert [table.count("<tr>") for table in tables] == [10] * 4
+
+
+@pytest.mark.parametrize(
+    ("query", "form"),
+    [("", "normalised"), ("?logits=raw", "raw"), ("?logits=x", "normalised")],
+)
+def test_the_address_says_which_logit_weights_are_shown(client, run, query, form):
+    html = get(client, f"/demo/sae/3{query}")
+    assert f'data-logits="{form}"' in re.search(r"<main[^>]*>", html).group()
+    pressed = re.findall(r'data-value="(\w+)"\s+aria-current="true"', part_of(html, "logits"))
+    assert pressed == [form]
+
+
+def test_each_form_of_logit_weights_has_its_own_numbers_and_names_its_steps(client, run):
+    board = run.dashboard(3)
+    html = part_of(get(client, "/demo/sae/3"), "logits")
+    normalised, raw = html.split('<div class="raw">')
+    for shown, logits in ((normalised, board.logits_normalised), (raw, board.logits)):
+        for weight in (*logits.top, *logits.bottom):
+            assert f">{signed(weight.value, 2)}<" in shown
+    assert "final norm&#x27;s weight folded in, median over the vocabulary at 0" in normalised
+    assert "the plain product with the unembedding" in raw
+
+
+def test_where_one_form_is_known_there_is_nothing_to_switch(client, run):
+    rewrite(run, logits_normalised=None)
     html = get(client, "/demo/sae/3")
-    tables = re.findall(r"<table>(.*?)</table>", html, flags=re.DOTALL)
-    assert [table.count("<tr>") for table in tables] == [10, 10]
+    assert 'data-logits="raw"' in re.search(r"<main[^>]*>", html).group()
+    assert "data-set" not in part_of(html, "logits")
+    assert 'class="normalised"' not in html
+
+
+def test_neurons_are_named_with_one_sign_each(client, run):
+    """A peer prints two minus signs, and weights where it says Pearson."""
+    aligned, correlated = re.findall(
+        r"<tbody>(.*?)</tbody>", part_of(get(client, "/demo/sae/3"), "neurons"), flags=re.DOTALL
+    )
+    cells = [re.sub(r"<[^>]*>|\s", "", row) for row in re.findall(r"<td.*?</td>", aligned)]
+    assert cells[:3] == ["211", "−0.412", "6.1%"]
+    cells = [re.sub(r"<[^>]*>|\s", "", row) for row in re.findall(r"<td.*?</td>", correlated)]
+    assert cells[:3] == ["8", "+0.432", "+0.543"]
+    assert cells[6:] == ["5", "−0.051", "+0.061"]
+
+
+def test_a_hook_without_neurons_has_no_such_panel(client, run):
+    rewrite(run, neuron_alignment=None, correlated_neurons=None)
+    assert 'class="neurons"' not in get(client, "/demo/sae/3")
+
+
+def test_correlations_that_were_left_out_say_why(client, run):
+    rewrite(run, correlated_neurons=None, correlated_neurons_left_out="Too <many> of them.")
+    html = part_of(get(client, "/demo/sae/3"), "neurons")
+    assert "Too &lt;many&gt; of them." in html
+    assert "Pearson" not in html
+
+
+def test_a_latent_that_never_varies_says_that_no_correlation_is_defined(client, run):
+    assert "None: the latent never varies." in part_of(get(client, "/demo/sae/7"), "neurons")
+
+
+def test_the_silent_group_stands_last_with_its_selecting_tokens_marked(client, run):
+    html = get(client, "/demo/sae/3")
+    group = re.search(r'<section class="group"\s+id="silent".*?</section>', html, re.DOTALL).group()
+    assert html.index('id="random"') < html.index('id="silent"')
+    assert len(re.findall(r'<li class="row', group)) == len(run.dashboard(3).silent)
+    marked = re.findall(r"<b[^>]*>", group)
+    assert marked == ['<b class="k">', '<b class="k">', '<b class="k j">']
+    assert re.search(r'href="#silent"\s+class="word">Silent<', html)
+
+
+def test_a_latent_without_silent_examples_has_no_such_group(client, run):
+    rewrite(run, silent=())
+    html = get(client, "/demo/sae/3")
+    assert 'id="silent"' not in html
+    assert 'href="#silent"' not in html
+
+
+def test_a_silent_example_has_an_address(client, run):
+    example = run.dashboard(3).silent[1]
+    html = get(client, f"/demo/sae/3?ex={example.context}.{example.position}")
+    linked = html[html.index('id="ex"') : html.index('id="top-1"')]
+    assert '<b class="k">' in linked
+
+
+def test_elsewhere_than_at_attention_there_is_no_such_panel(client, run):
+    assert 'class="sources"' not in get(client, "/demo/sae/3")
+
+
+def test_the_tokens_an_attention_layer_brought_it_from_stand_beside_their_examples(client, run):
+    top = run.dashboard(3).top
+    sources = (Source(2, 1.5), Source(4, -0.25), Source(0, 0.125), Source(1, 0.1))
+    first = msgspec.structs.replace(top[0], sources=sources)
+    rewrite(run, top=(first, *top[1:]))
+    html = part_of(get(client, "/demo/sae/3"), "sources")
+    corpus = run.corpus.stored
+    token = int(corpus.tokens[first.context, 2])
+    assert html.count("<tbody>") == 1
+    assert f'title="id {token}, position 2"' in html
+    assert re.findall(r'<td class="n">(.*?)</td>', html) == ["+1.50", "−0.25", "+0.12"]
+    assert 'href="#top-1"' in html
+    assert f"{first.position - 2} before" in html
+    assert "itself" in html
+
+
+def rewrite(run, **changes):
+    """Other numbers for latent 3."""
+    boards = [run.dashboard(index) for index in range(4)]
+    boards[3] = msgspec.structs.replace(boards[3], **changes)
+    write_pack(run.folder / "blocks" / "00000.pack", boards)
 
 
 def test_markup_in_a_corpus_is_text(client, run):

@@ -60,6 +60,17 @@ def test_the_selecting_token_is_the_peak(reader):
     assert Strip(row).html().count('k"') == 1
 
 
+def test_the_selecting_token_of_a_silent_row_is_marked_though_not_lit(reader):
+    for example in reader.dashboard.silent:
+        row = reader.row("silent-1", example)
+        html = Strip(row).html()
+        assert row.lit == {}
+        assert row.starts[row.peak] <= example.position < row.starts[row.peak + 1]
+        (marked,) = re.findall(r"<b ([^>]*)>([^<]*)</b>", html)
+        assert marked[0] in {'class="k"', 'class="k j"'}
+        assert marked[1] == row.texts[row.peak]
+
+
 def test_a_split_character_is_one_mark_with_the_greatest_of_its_activations(reader):
     row = row_of(reader, SPLIT)
     active = dict(zip(row.example.positions, row.example.activations, strict=True))

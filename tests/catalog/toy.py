@@ -15,6 +15,7 @@ import msgspec
 from featureviz.catalog import runs
 from featureviz.catalog.models import Run
 from featureviz.dashboards.corpora import CorpusFacts
+from featureviz.dashboards.relations import Relations
 from featureviz.dashboards.schema import Dashboard, Histogram, LogitWeights, TokenCount, TokenWeight
 from featureviz.dashboards.store import write_atomically, write_pack
 
@@ -37,12 +38,12 @@ CORPUS = CorpusFacts(
 WORK = runs.RunFacts("k" * 64, {"block_size": 4, "pause": 0}, (3, 3, 2), (4, 4, 2), {})
 
 
-def register(store: Path, *, model=MODEL, dictionary=DICTIONARY, work=WORK, **plan):
+def register(store: Path, *, model=MODEL, dictionary=DICTIONARY, corpus=CORPUS, work=WORK, **plan):
     """Register a toy run whose corpus is in the store."""
     write_atomically(
-        store / "corpora" / CORPUS.digest / "vocabulary.msgpack", msgspec.msgpack.encode(VOCABULARY)
+        store / "corpora" / corpus.digest / "vocabulary.msgpack", msgspec.msgpack.encode(VOCABULARY)
     )
-    return runs.register(model, dictionary, CORPUS, replace(work, plan={**work.plan, **plan}))
+    return runs.register(model, dictionary, corpus, replace(work, plan={**work.plan, **plan}))
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,15 @@ class ToyBench:
             report(done + 1)
         path = self.run.folder / "shards" / f"{number:05d}.safetensors"
         write_atomically(path, f"shard {number}".encode())
+
+    def relate(self, other, number, report):
+        first = number * self.run.block_size
+        latents = range(first, first + WORK.blocks[number])
+        for done in range(len(latents)):
+            sleep(self.run.plan["pause"])
+            report(done + 1)
+        path = self.run.folder / "relations" / other.key / f"{number:05d}.pack"
+        write_pack(path, [Relations(index, ()) for index in latents])
 
     def block(self, number, report):
         if number == 1 and Path(self.run.plan.get("full", "/nowhere")).exists():

@@ -39,27 +39,10 @@ def test_dictionaries_are_healthy(name):
     assert figures["fvu"] + figures["explained_variance"] == pytest.approx(1, abs=2e-4)
 
 
-HEBREW_IS_MIXED = pytest.mark.xfail(
-    strict=True,
-    reason="0.3 % of held-out tokens are Hebrew, and no linear function of A's neurons tells them"
-    " apart well enough: the best latent has a share of .38",
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "arabic",
-        "cyrillic",
-        "hangul",
-        "digit",
-        "self",
-        pytest.param("hebrew", marks=HEBREW_IS_MIXED),
-    ],
-)
+@pytest.mark.parametrize("name", ["arabic", "hebrew", "cyrillic", "han", "digit", "self"])
 def test_a_latent_stands_for_a_class_of_tokens(name):
     chosen = RECORD["latents"][name]
-    assert chosen["least_active"] == (200 if name == "arabic" else 100)
+    assert chosen["least_active"] == 100
     assert chosen["A-1"]["active"] >= chosen["least_active"]
     assert chosen["A-1"]["share"] >= 0.8
 

@@ -73,11 +73,14 @@ class Spooled:
     shard_size: int  # contexts in a shard
     paths: list[Path]
 
+    @property
+    def spool(self) -> Spool:
+        return Spool(self.paths, self.shard_size * self.case.n_ctx)
+
     def dashboards(self, sizes: Sizes, seed: int, held: int = 1 << 22) -> list[Dashboard]:
         case = self.case
-        spool = Spool(self.paths, self.shard_size * case.n_ctx)
         latents = range(case.d_sae)
-        sketch = sketch_block(spool, latents, Ground(case.tokens, D_VOCAB, seed), sizes, held)
+        sketch = sketch_block(self.spool, latents, Ground(case.tokens, D_VOCAB, seed), sizes, held)
         norms = [1.0] * case.d_sae
         return Composer(case.corpus, D_VOCAB).dashboards(
             latents, sketch, norms, [None] * case.d_sae

@@ -1,12 +1,14 @@
 """Effects of taking a latent out equal brute force, whatever is reused or skipped on the way."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
+from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import TokenWeight
 from featureviz.engine import ablation
 from featureviz.engine.ablation import (
@@ -23,7 +25,7 @@ from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.precompute import Bench, Request, prepare
 from featureviz.engine.subject import Subject, load_subject
 from featureviz.engine.tail import entry_of
-from featureviz.engine.token_effects import stored
+from featureviz.engine.token_effects import LEAST_CHANGE, STEP, Workplace, _encoded, stored
 from tests.engine.conftest import write_gpt2, write_standard
 from tests.engine.test_precompute import dashboards, files_of, run
 from tests.oracles.ablation import Oracle
@@ -249,8 +251,8 @@ def test_what_is_stored_is_exact_and_nothing_large_is_left_out(case):
         kept, whole = stored(screened, pair), stored(exact, pair)
         assert [one.position for one in kept] == [one.position for one in whole]
         for one, other in zip(kept, whole, strict=True):
-            assert one.total == pytest.approx(other.total, abs=1e-6)
-            assert one.kl == pytest.approx(other.kl, abs=1e-6)
+            assert one.total == pytest.approx(other.total, abs=STEP)
+            assert one.kl == pytest.approx(other.kl, abs=STEP)
         skipped += int(((screened.kl[pair] == 0) & (exact.kl[pair] > 0)).sum())
     assert skipped > 0  # the vocabulary was spared somewhere
 
@@ -301,15 +303,28 @@ def test_an_unknown_way_into_the_residual_stream_has_total_effects_only(gpt2, di
 
 def test_only_effects_of_the_threshold_are_stored():
     changed = {(0, 2): Changed((TokenChange(5, 0.25),), (TokenChange(6, -0.5),))}
-    total = np.array([[0, 0.0049, -0.005, 0.001, 1e-7]], np.float32)
+    total = np.array([[0, 0.0099, -0.0101, 0.001, 1e-7]], np.float32)
     direct = np.array([[0, 0, 0.25, 0.0, 0.0]], np.float32)
-    kl = np.array([[0, 0, 0.125, 0.0051, 0]], np.float32)
+    kl = np.array([[0, 0, 0.125, 0.0101, 0]], np.float32)
     first, second = stored(Effects(total, direct, kl, changed), 0)
     assert (first.position, second.position) == (2, 3)
     assert (first.direct, first.kl) == (0.25, 0.125)
     assert first.risen == (TokenWeight(5, 0.25),)
     assert first.fallen == (TokenWeight(6, -0.5),)
     assert second.risen == ()
+
+
+def test_what_is_stored_is_rounded_and_leaves_out_tokens_that_hardly_move():
+    moved = (TokenChange(5, 0.3), TokenChange(6, LEAST_CHANGE / 2))
+    total = np.array([[0, 1 / 3]], np.float32)
+    [one] = stored(Effects(total, -total, total, {(0, 1): Changed(moved, ())}), 0)
+    [risen] = one.risen
+    assert risen.token == 5
+    numbers = [(one.total, 1 / 3), (one.direct, -1 / 3), (one.kl, 1 / 3), (risen.value, 0.3)]
+    for found, exact in numbers:
+        assert found != exact
+        assert found == pytest.approx(exact, abs=STEP / 2)
+        assert found / STEP == int(found / STEP)
 
 
 # Through the precompute
@@ -369,3 +384,33 @@ def test_doing_it_again_writes_the_same_bytes(ablated, tmp_path):
     key = prepare(request, store).plan.key
     assert files_of(tmp_path / "runs" / key / "blocks") == files_of(store / "runs" / key / "blocks")
     assert dashboards(prepare(request, store).plan, store)
+
+
+def test_clean_runs_kept_from_block_to_block_change_nothing(ablated, tmp_path, monkeypatch):
+    request, store, _ = ablated
+    monkeypatch.setattr(TailAblator, "contexts_kept", lambda self, n_ctx: 0)
+    run(request, tmp_path)
+    key = prepare(request, store).plan.key
+    assert files_of(tmp_path / "runs" / key / "blocks") == files_of(store / "runs" / key / "blocks")
+
+
+def test_the_start_token_s_part_is_run_once_and_the_rest_as_far_as_needed(case):
+    subject, chosen, tokens, _ = case
+    corpus = cast(StoredCorpus, None)
+    place = Workplace(PlainAblator(subject, chosen), subject, chosen, corpus)
+    rows, positions = np.array([0, 1, 2, 3, 3]), np.array([0, 0, 0, 0, 21])
+    tokens[:, 0] = 0
+    x = subject.activations(torch.from_numpy(tokens).long(), chosen.facts.hook)
+    expected = chosen.codes(x[torch.from_numpy(rows), torch.from_numpy(positions)]).dense()
+    lengths: list[tuple[int, ...]] = []
+    real = subject.activations
+
+    def seen(batch, hook):
+        lengths.append(tuple(batch.shape))
+        return real(batch, hook)
+
+    spied = replace(place, subject=cast(Subject, SimpleNamespace(activations=seen)))
+    found = _encoded(tokens, rows, positions, spied)
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
+    assert sorted({length for _, length in lengths}) == [1, 32]
+    assert len(lengths) == 2

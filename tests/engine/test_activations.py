@@ -111,7 +111,7 @@ def tokens_of(n_contexts, n_ctx=16):
 
 def by_context(tiny, tokens, counted, batch_size):
     """The activations of every context, as (position, latent, value)."""
-    parts = [part for _, part in active_latents(tiny[0], tiny[1], tokens, counted, batch_size)]
+    parts = [part for _, part, _ in active_latents(tiny[0], tiny[1], tokens, counted, batch_size)]
     found = joined(parts)
     contexts = found.places // tokens.shape[1]
     positions = found.places % tokens.shape[1]
@@ -162,7 +162,7 @@ def test_they_equal_encoding_every_position_of_the_plain_forward_pass(tiny):
 def test_batches_report_how_many_contexts_they_hold(tiny):
     tokens = tokens_of(7)
     batches = active_latents(tiny[0], tiny[1], tokens, np.ones(tokens.shape, bool), 3)
-    assert [size for size, _ in batches] == [3, 3, 1]
+    assert [(size, len(x)) for size, _, x in batches] == [(3, 48), (3, 48), (1, 16)]
 
 
 @pytest.mark.parametrize("d_sae", [1, 96, 4096, 24_576, 1 << 20])

@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.slices import read_slices
 from featureviz.dashboards.store import read_dashboard
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.errors import CorpusError, DictionaryError, EngineError, SubjectError
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench, Request, block_path, prepare, shard_path
-from featureviz.engine.spool import read_slices
 from featureviz.engine.subject import load_subject
 from tests.engine.conftest import write_folder, write_gpt2, write_standard
 from tests.oracles.dense import expected
@@ -246,7 +246,7 @@ def test_another_seed_changes_samples_but_no_count_maximum_or_top(request_of, tm
     one, other = (run(request_of(seed=seed), tmp_path) for seed in (0, 1))
     assert one != other
     for left, right in zip(one, other, strict=True):
-        for name in set(left.__struct_fields__) - {"intervals", "random"}:
+        for name in set(left.__struct_fields__) - {"intervals", "random", "silent"}:
             assert getattr(left, name) == getattr(right, name), name
         assert [interval.n_active for interval in left.intervals] == [
             interval.n_active for interval in right.intervals
@@ -286,6 +286,7 @@ def test_the_key_depends_on_everything_but_where_inputs_were_found(request_of, t
         "sizes": dict.fromkeys(msgspec.to_builtins(plan.sizes), 1),
         "version": "0",
         "ablate": "top",
+        "ends": 9,
     }
     assert set(changes) == set(plan.as_json()) - {"sources"}
     keys = {smaller(plan, **{name: value}).key for name, value in changes.items()}

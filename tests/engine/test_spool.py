@@ -5,15 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from featureviz.dashboards.slices import read_slices
 from featureviz.engine.activations import Actives
-from featureviz.engine.spool import (
-    Spool,
-    by_latent,
-    maxima,
-    read_maxima,
-    read_slices,
-    write_shard,
-)
+from featureviz.engine.spool import Spool, by_latent, maxima, read_maxima, write_shard
 
 
 def actives(entries):

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from featureviz.catalog import relations
 from featureviz.catalog.models import Corpus, LanguageModel, Latent, Run
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +32,10 @@ def test_a_run_is_computed_published_and_its_page_named(arguments):
     assert (str(run.dictionary), run.latents.count()) == ("lm-stories260k/sae-topk-l2", 2048)
     assert said.getvalue().endswith("Read it at /lm-stories260k/sae-topk-l2/\n")
     assert "Reading contexts: 0 of 4 contexts" in said.getvalue()
+    assert "Relating latents: " in said.getvalue()
+    [own] = relations.of(run)
+    assert own.is_whole
+    assert any(run.relations(run, index).related for index in range(2048))
     said = StringIO()
     call_command("precompute", **arguments, max_contexts=4, stdout=said)
     assert said.getvalue().startswith("Nothing to do")
@@ -69,3 +74,31 @@ def test_a_corpus_shorter_than_a_context_says_so_and_still_works(arguments, tmp_
     call_command("precompute", **arguments | {"corpus": short}, stdout=StringIO(), stderr=warned)
     assert "short.txt is shorter than one context" in warned.getvalue()
     assert Run.objects.readable().get().corpus.n_contexts == 1
+
+
+def test_the_neurons_of_a_hook_are_a_dictionary_with_two_ends(arguments, store):
+    neurons = arguments | {"dictionary": "neurons", "hook": "blocks.2.mlp.hook_post"}
+    said = StringIO()
+    call_command("precompute", **neurons, max_contexts=2, stdout=said)
+    run = Run.objects.readable().get()
+    assert said.getvalue().endswith("Read it at /lm-stories260k/neurons-2.mlp.post/\n")
+    assert (run.dictionary.d_sae, run.latents.count(), run.ends) == (172, 172, 2)
+    assert sum(run.jobs.filter(kind="block").values_list("size", flat=True)) == 172
+    assert run.latents.filter(min_activation__lt=0).count() > 150
+    assert run.dashboard(171).negative.index == 171
+    said = StringIO()
+    call_command("precompute", **neurons, max_contexts=2, stdout=said)
+    assert said.getvalue().startswith("Nothing to do")
+
+    before = sorted(store.rglob("*"))
+    other = neurons | {"dictionary": "pca", "name": run.dictionary.name}
+    with pytest.raises(CommandError, match="already taken"):
+        call_command("precompute", **other, max_contexts=3)
+    assert sorted(store.rglob("*")) == before
+
+
+def test_a_basis_without_a_hook_is_refused(arguments, store):
+    with pytest.raises(CommandError, match="neurons needs --hook") as refused:
+        call_command("precompute", **arguments | {"dictionary": "neurons"})
+    assert refused.value.returncode == 2
+    assert not list(store.rglob("*"))

@@ -5,7 +5,9 @@ from time import sleep
 
 
 def attempts(installation):
-    return [row[0] for row in installation.rows("select attempts from catalog_job")]
+    """At the shards and blocks; relations come when the run is done."""
+    query = "select attempts from catalog_job where other_id is null"
+    return [row[0] for row in installation.rows(query)]
 
 
 def running(installation, kind):
@@ -13,14 +15,15 @@ def running(installation, kind):
     return bool(installation.rows(query))
 
 
-def test_two_workers_share_a_run_and_write_the_bytes_of_one_process(installation, expected):
-    installation.register(pause=1.0)  # long enough for the slower starter to find work
-    with installation.workers(2):
+def test_three_workers_share_a_run_and_write_the_bytes_of_one_process(installation, expected):
+    with installation.workers(3):
+        installation.wait_until(lambda: (installation.data / "log").read_text().count("ready.") > 2)
+        installation.register(pause=1.0)  # long enough for each to look for work
         installation.wait_for_state("done")
     assert installation.packs() == expected
     assert attempts(installation) == [1] * 6
-    workers = installation.rows("select distinct worker from catalog_job")
-    assert len(workers) == 2
+    workers = installation.rows("select distinct worker from catalog_job where worker != ''")
+    assert len(workers) == 3
 
 
 def test_messages_delivered_many_times_change_nothing(on_folder, expected):
@@ -117,6 +120,38 @@ def test_a_full_disk_ends_the_run_with_the_reason_and_it_resumes_when_there_is_r
     assert on_folder.packs() == expected
 
 
+def relation_packs(installation):
+    return {
+        path.name: path.read_bytes()
+        for path in installation.data.glob("store/runs/*/relations/*/*")
+    }
+
+
+def test_another_worker_finishes_the_relation_one_was_killed_at(on_folder):
+    on_folder.register(pause=0)
+    on_folder.python(
+        "run = runs.find('kkk')\n"
+        "while job := claims.claim('w', run):\n"
+        "    if job.kind == 'relate': claims.release(job); break\n"
+        "    bench = toy.ToyBench(run)\n"
+        "    step = bench.shard if job.kind == 'shard' else bench.block\n"
+        "    step(job.number, lambda done: None); claims.finish(job)\n"
+        "    runs.publish_if_done(run)\n"
+        "run.refresh_from_db(); run.plan['pause'] = 0.2; run.save()\n"
+    )
+    with on_folder.workers(1) as [victim]:
+        on_folder.wait_until(lambda: running(on_folder, "relate"))
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+    assert on_folder.state() == "done"
+    assert len(relation_packs(on_folder)) < 3
+    with on_folder.workers(2):
+        on_folder.wait_until(lambda: not on_folder.rows(UNDONE))
+    assert len(relation_packs(on_folder)) == 3
+    attempts = on_folder.rows("select attempts from catalog_job where kind = 'relate'")
+    assert sorted(attempts) == [(1,), (1,), (2,)]
+
+
 def test_processes_claiming_at_once_never_claim_the_same_job(on_folder):
     on_folder.python(
         "from dataclasses import replace\n"
@@ -147,3 +182,4 @@ def test_processes_claiming_at_once_never_claim_the_same_job(on_folder):
 
 
 RUNNING = "select id from catalog_job where state = 'running'"
+UNDONE = "select id from catalog_job where state != 'done'"

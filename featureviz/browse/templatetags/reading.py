@@ -5,6 +5,9 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from featureviz.browse import formats, plots
+from featureviz.browse.effects import PageEffects
+from featureviz.browse.ends import Ends, two_ended
+from featureviz.browse.profile import Shown
 from featureviz.browse.rows import Row
 from featureviz.browse.strips import Strip
 from featureviz.browse.switches import Switches
@@ -33,9 +36,10 @@ def token(text: str) -> SafeString:
 
 
 @register.simple_tag
-def token_strip(row: Row, switches: Switches) -> SafeString:
+def token_strip(row: Row, switches: Switches, effects: PageEffects | None = None) -> SafeString:
     """One example's text."""
-    return mark_safe(Strip(row, spaces=switches.sp == "on").html())  # noqa: S308 - escapes its text
+    strip = Strip(row, spaces=switches.sp == "on", effects=effects)
+    return mark_safe(strip.html())  # noqa: S308 - escapes its text
 
 
 @register.simple_tag
@@ -45,9 +49,35 @@ def activation_histogram(dashboard: Dashboard) -> SafeString:
 
 
 @register.simple_tag
+def two_ends_histogram(ends: Ends) -> SafeString:
+    """The histogram of both ends of a signed latent."""
+    return mark_safe(two_ended(ends))  # noqa: S308 - numbers, and addresses escaped there
+
+
+@register.simple_tag
 def logit_histogram(histogram: Histogram) -> SafeString:
     """The histogram of a latent's logit weights."""
     return mark_safe(plots.logit_histogram(histogram))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def class_histogram(shown: Shown, top: float) -> SafeString:
+    """Active tokens by level of activation, in a class and not."""
+    plot = plots.class_histogram(shown.weakest_first, top)
+    return mark_safe(plot)  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def class_shares(shown: Shown, top: float) -> SafeString:
+    """The share in a class by level of activation."""
+    plot = plots.class_shares(shown.weakest_first, top, shown.base)
+    return mark_safe(plot)  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def count_histogram(histogram: Histogram, unit: str) -> SafeString:
+    """How many there are between edges."""
+    return mark_safe(plots.count_histogram(histogram, unit))  # noqa: S308 - numbers and our words
 
 
 @register.simple_tag
@@ -55,6 +85,16 @@ def length_bar(value: float, longest: float, classes: str = "") -> SafeString:
     """A thin bar for a number beside it."""
     share = abs(value) / abs(longest) if longest else 0.0
     return mark_safe(plots.length_bar(share, classes))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def figure(value: float | None, leads_by: frozenset[str], name: str) -> SafeString:
+    """A figure of two latents; bold where it is one of the largest of its kind."""
+    if value is None:
+        return mark_safe('<span title="not defined here">–</span>')
+    text = "<0.01" if 0 < value < 0.005 else formats.fixed(value, 2)
+    text = escape(text)
+    return mark_safe(f"<b>{text}</b>" if name in leads_by else text)  # noqa: S308 - numbers only
 
 
 @register.simple_tag

@@ -20,8 +20,20 @@ class DictionaryFacts:
     architecture: str
     hook: str  # hook point it reads
     d_in: int
-    d_sae: int
+    d_sae: int  # width of its codes: latents, or of a signed dictionary their ends
     context_size: int | None  # it was trained on, when it says so
+    ends: int = 1  # 2: signed; codes 2i and 2i + 1 are latent i's positive and negative end
+    dense: bool = False  # most latents are active on most tokens
+
+    @property
+    def n_latents(self) -> int:
+        """Latents, each counted once."""
+        return self.d_sae // self.ends
+
+    @property
+    def most_active(self) -> int:
+        """Codes to expect on one token where there is no sparsity; 0 where there is."""
+        return self.n_latents if self.dense else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from featureviz.engine import digests
 from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.gated import Gated
 from featureviz.engine.dictionaries.jumprelu import JumpReLU
+from featureviz.engine.dictionaries.linear import ENDS, Linear, two_ends
+from featureviz.engine.dictionaries.neurons import Neurons
 from featureviz.engine.dictionaries.standard import Standard
 from featureviz.engine.dictionaries.topk import TopK
 from featureviz.engine.errors import DictionaryError
@@ -27,6 +29,7 @@ _CONFIG = "cfg.json"
 _WEIGHTS = "sae_weights.safetensors"
 _PICKLES = (".pt", ".pth", ".bin", ".pkl")
 _THRESHOLDED = ("batchtopk", "matryoshka_batchtopk")  # at inference a JumpReLU
+_LINEAR = ("pca", "ica", "random")  # written by engine/baselines.py, as is "neurons"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def _config(path: Path, tensors: dict[str, Tensor]) -> dict[str, Any]:
     if architecture in _THRESHOLDED and "threshold" in tensors:
         architecture = "jumprelu"
     if architecture not in _BUILDERS:
-        known = ", ".join([*_BUILDERS, "batchtopk (with its threshold)"])
+        known = ", ".join([*_TRAINED, "batchtopk (with its threshold)"])
         raise DictionaryError(f"{path}: unknown architecture {architecture!r}; known: {known}.")
     config = _in_version_6({**raw, "architecture": architecture}, path)
     _refuse_unsupported(config, path)
@@ -156,15 +159,19 @@ def _refuse_unsupported(config: dict[str, Any], path: Path) -> None:
 
 
 def _facts(folder: _Folder, hook: str) -> DictionaryFacts:
+    architecture = folder.config["architecture"]
+    signed = architecture in _LINEAR or bool(folder.config.get("signed"))
     return DictionaryFacts(
         name=folder.path.resolve().name,
         source=str(folder.path),
         digest=digests.of_files([folder.path / _CONFIG, folder.path / _WEIGHTS]),
-        architecture=folder.config["architecture"],
+        architecture=architecture,
         hook=hook,
         d_in=folder.config["d_in"],
-        d_sae=folder.config["d_sae"],
+        d_sae=folder.config["d_sae"] * (ENDS if signed else 1),
         context_size=folder.context_size,
+        ends=ENDS if signed else 1,
+        dense=architecture in (*_LINEAR, "neurons"),
     )
 
 
@@ -211,9 +218,40 @@ def _gated(folder: _Folder, facts: DictionaryFacts) -> Gated:
     )
 
 
-_BUILDERS: dict[str, Callable[[_Folder, DictionaryFacts], Dictionary]] = {
+def _linear(folder: _Folder, facts: DictionaryFacts) -> Linear:
+    d_in, n_latents = facts.d_in, facts.n_latents
+    return Linear(
+        facts=facts,
+        W_enc=two_ends(folder.tensor("W_enc", d_in, n_latents), dim=1),
+        b_enc=torch.zeros(facts.d_sae),
+        W_dec=two_ends(folder.tensor("W_dec", n_latents, d_in), dim=0),
+        b_dec=folder.tensor("b_dec", d_in),
+        subtract_b_dec=True,
+    )
+
+
+def _neurons(folder: _Folder, facts: DictionaryFacts) -> Neurons:
+    if facts.n_latents != facts.d_in:
+        raise DictionaryError(
+            f"{folder.path / _CONFIG}: d_sae is {facts.n_latents}; a hook of {facts.d_in} "
+            "dimensions has as many neurons."
+        )
+    basis = torch.eye(facts.d_in)
+    return Neurons(
+        facts=facts,
+        W_enc=basis if facts.ends == 1 else two_ends(basis, dim=1),
+        b_enc=torch.zeros(facts.d_sae),
+        W_dec=basis if facts.ends == 1 else two_ends(basis, dim=0),
+        b_dec=torch.zeros(facts.d_in),
+        subtract_b_dec=False,
+    )
+
+
+_Builder = Callable[[_Folder, DictionaryFacts], Dictionary]
+_TRAINED: dict[str, _Builder] = {
     "standard": _standard,
     "topk": _topk,
     "jumprelu": _jumprelu,
     "gated": _gated,
 }
+_BUILDERS = {**_TRAINED, "neurons": _neurons, **dict.fromkeys(_LINEAR, _linear)}

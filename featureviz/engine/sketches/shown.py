@@ -61,7 +61,7 @@ def gather(
     groups = np.concatenate([[0], np.cumsum(sizes)])
     shown = _looked_up(columns, groups, stretches, tokens.shape[1])
     _order_by_activation(shown, slice(1, len(groups) - 2))
-    _mark(
+    mark(
         shown.contexts, shown.positions, groups, tokens, shown.repeated, shown.n_alike, shown.alike
     )
     return shown
@@ -193,7 +193,7 @@ def _copy(
 
 
 @compiled
-def _mark(
+def mark(
     contexts: npt.NDArray[np.int64],
     positions: npt.NDArray[np.int64],
     groups: npt.NDArray[np.int64],

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from featureviz import env
-from featureviz.catalog import runs
+from featureviz.catalog import claims, runs
 from featureviz.catalog.models import Run
 from featureviz.celery import enqueue
 from featureviz.engine.errors import EngineError
@@ -76,6 +76,8 @@ class Demo:
             enqueue("precompute.work")
         for run in registered:
             self._see_through(run, bar)
+        for run in registered:
+            self._see_related(run, bar)
         if all(_is_done(each.find()) for each in demo.RUNS):
             bar.say("All dashboards are there.")
 
@@ -87,6 +89,11 @@ class Demo:
         bar.show(str(run.dictionary), runs.progress(run))
         if run.problem:
             bar.say(run.problem)
+
+    def _see_related(self, run: Run, bar: Bar) -> None:
+        while claims.is_relating(run):
+            bar.show(str(run.dictionary), runs.progress(run))
+            self._look_after()
 
     def _look_after(self) -> None:
         sleep(LOOK_SECONDS)
@@ -103,7 +110,7 @@ def _register(each: demo.DemoRun) -> Run:
 
 
 def _is_done(run: Run | None) -> bool:
-    return run is not None and run.state == Run.State.DONE
+    return run is not None and run.state == Run.State.DONE and not claims.is_relating(run)
 
 
 def _web(port: int) -> Child:

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
 
-from featureviz.catalog import runs
+from featureviz.catalog import claims, runs
 from featureviz.catalog.models import Run
 from featureviz.celery import enqueue
 from featureviz.engine.errors import EngineError
@@ -31,14 +31,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What a run is made of."""
         parser.add_argument("--model", help="Hugging Face folder, or a TransformerLens name")
-        parser.add_argument("--dictionary", help="SAELens folder")
+        parser.add_argument("--dictionary", help="SAELens folder; or neurons, pca, ica, random")
         parser.add_argument("--corpus", type=Path, help=".txt, .jsonl (field text) or .parquet")
         parser.add_argument("--hook", help="hook point; else the one in the dictionary's cfg.json")
         parser.add_argument("--context-size", type=int, help="positions in a context")
         parser.add_argument("--max-contexts", type=int, help="read no more of the corpus than this")
         parser.add_argument("--name", help="of the dictionary, in addresses; else its folder's")
         parser.add_argument("--model-name", help="of the model, in addresses; else its folder's")
-        parser.add_argument("--seed", type=int, default=0, help="of the sampled examples")
+        parser.add_argument("--seed", type=int, default=0, help="of samples, ica and random")
+        parser.add_argument(
+            "--ablate",
+            choices=("auto", "none", "top", "all"),
+            default="auto",
+            help="examples that get ablation effects; auto: all, or top where that is long",
+        )
         parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
         parser.add_argument(
             "--resume", metavar="KEY", help="go on with a run, by its key's beginning"
@@ -51,7 +57,7 @@ class Command(BaseCommand):
             run = self._run(options)
         except (EngineError, runs.CatalogError) as error:
             raise CommandError(str(error), returncode=BAD_INPUT) from error
-        if run.state == Run.State.DONE:
+        if run.state == Run.State.DONE and not claims.is_relating(run):
             self.stdout.write(f"Nothing to do: all of {run.dictionary} is there.")
         elif options["queue"]:
             enqueue("precompute.work")

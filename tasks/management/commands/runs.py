@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from featureviz.catalog import runs
+from featureviz.catalog import relations, runs
 from featureviz.catalog.models import Run
 from featureviz.celery import enqueue
 from tasks.bars import rate_and_time_left
@@ -39,7 +39,8 @@ class Command(BaseCommand):
 
 def _line(run: Run) -> str:
     line = f"{run.key[:8]}  {run.state:9}  {run.dictionary} on {run.corpus}"
-    if run.state in (Run.State.DONE, Run.State.CANCELLED):
+    is_over = run.state == Run.State.DONE and not relations.are_unfinished(run)
+    if is_over or run.state == Run.State.CANCELLED:
         return line
     if run.problem:
         return f"{line}: {run.problem}"

@@ -1,0 +1,1 @@
+"""A second opinion: what a page says, computed again by other code than the engine's."""

@@ -1,0 +1,105 @@
+"""Brute force: some latents' activations at every position of the corpus.
+
+The language model is TransformerLens's, run whole and cached at the hook point; the dictionary is
+SAELens's. Nothing of the engine's own forward pass, encoders, spool or sketches is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sae_lens import SAE
+from torch import Tensor
+
+from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.engine.plan import Plan
+from featureviz.engine.subject import Subject, load_subject
+
+_POSITIONS = 1 << 12  # run at once
+
+Report = Callable[[int, int], None]  # contexts done, of how many
+
+
+@dataclass(frozen=True)
+class NeuronSums:
+    """Sums over all counted positions, of what the dictionary reads."""
+
+    total: npt.NDArray[np.float64]  # [d_in]
+    squares: npt.NDArray[np.float64]  # [d_in]
+    cross: npt.NDArray[np.float64]  # [n_latents, d_in]; of activation times neuron
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Activations of a few latents over a whole corpus, and what they were computed with."""
+
+    plan: Plan
+    corpus: StoredCorpus
+    subject: Subject
+    dictionary: SAE
+    latents: tuple[int, ...]
+    values: npt.NDArray[np.float32]  # [n_counted, n_latents]
+    neurons: NeuronSums
+
+    @cached_property
+    def spots(self) -> npt.NDArray[np.int64]:
+        """(context, position) of every counted position [n_counted, 2], in corpus order."""
+        return np.argwhere(np.asarray(self.corpus.counted))
+
+    @cached_property
+    def tokens(self) -> npt.NDArray[np.int32]:
+        """The token at every counted position [n_counted]."""
+        return np.asarray(self.corpus.tokens)[tuple(self.spots.T)]
+
+    def column(self, latent: int) -> npt.NDArray[np.float64]:
+        """One latent's activations at all counted positions [n_counted]."""
+        return self.values[:, self.latents.index(latent)].astype(np.float64)
+
+    def at(self, latent: int, context: int) -> dict[int, float]:
+        """One latent's activations > 0 in a context, by position."""
+        rows = slice(*np.searchsorted(self.spots[:, 0], [context, context + 1]))
+        found = zip(self.spots[rows, 1].tolist(), self.column(latent)[rows].tolist(), strict=True)
+        return {position: value for position, value in found if value > 0}
+
+    @cached_property
+    def W_dec(self) -> npt.NDArray[np.float64]:
+        """Decoder rows [d_sae, d_in]."""
+        return self.dictionary.W_dec.detach().double().numpy()
+
+
+@torch.inference_mode()
+def brute_force(plan: Plan, store: Path, latents: Sequence[int], report: Report) -> Truth:
+    """Run the whole corpus through model and dictionary. Raises: EngineError."""
+    corpus = StoredCorpus(store / "corpora" / plan.corpus_digest)
+    subject = load_subject(plan.sources.model)
+    dictionary = SAE.load_from_disk(plan.sources.dictionary, device="cpu", dtype="float32")
+    d_in = dictionary.cfg.d_in
+    total, squares, cross = np.zeros(d_in), np.zeros(d_in), np.zeros((len(latents), d_in))
+    columns = list[npt.NDArray[np.float32]]()
+    size = max(1, _POSITIONS // plan.context_size)
+    for start in range(0, plan.n_contexts, size):
+        rows = slice(start, min(start + size, plan.n_contexts))
+        read = hooked(subject, np.asarray(corpus.tokens[rows]), plan.hook)
+        x = read[torch.from_numpy(np.array(corpus.counted[rows]))]
+        columns.append(dictionary.encode(x)[:, list(latents)].float().numpy())
+        exact = x.double().numpy()
+        total += exact.sum(0)
+        squares += (exact**2).sum(0)
+        cross += columns[-1].astype(np.float64).T @ exact
+        report(rows.stop, plan.n_contexts)
+    sums = NeuronSums(total, squares, cross)
+    values = np.concatenate(columns)
+    return Truth(plan, corpus, subject, dictionary, tuple(latents), values, sums)
+
+
+def hooked(subject: Subject, tokens: npt.NDArray[np.int32], hook: str) -> Tensor:
+    """What flows through a hook point [n, n_ctx, d_in], the whole model run."""
+    batch = torch.from_numpy(tokens.astype(np.int64))
+    _, cache = subject.bridge.run_with_cache(batch, names_filter=[hook])
+    return cache[hook].flatten(2).float()
