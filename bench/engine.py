@@ -22,8 +22,8 @@ _REPEATS = 3
 _SIZES = {
     "standard 4096": Size(),
     "topk 4096": Size(architecture="topk"),
-    "standard 24576": Size(d_sae=24_576, n_contexts=512),
-    "topk 24576": Size(architecture="topk", d_sae=24_576, n_contexts=512),
+    "standard 24576": Size(d_sae=24_576, n_contexts=2048),
+    "topk 24576": Size(architecture="topk", d_sae=24_576, n_contexts=2048),
 }
 
 
@@ -76,10 +76,10 @@ def prepare_size(folder: Path, size: Size) -> Prepared:
 def bare(bench: Bench) -> None:
     """Forward to the hook and encode every counted position, in the engine's own shapes."""
     plan, corpus = bench.plan, bench.corpus
-    size = rows_at_once(plan.d_sae)
     for start in range(0, plan.n_contexts, plan.batch_size):
         tokens = np.asarray(corpus.tokens[start : start + plan.batch_size], np.int64)
         x = bench.subject.activations(torch.from_numpy(tokens), plan.hook).flatten(0, 1)
+        size = rows_at_once(plan.d_sae, x.device)
         for at in range(0, len(x), size):
             bench.dictionary.codes(x[at : at + size])
 

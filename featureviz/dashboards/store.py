@@ -18,7 +18,7 @@ from featureviz.dashboards.schema import Dashboard
 
 _MAGIC = b"fvpack01"
 _HEAD = struct.Struct("<8sII")
-_LEVEL = 9  # of zstd: smaller than 3 by a tenth, still fast beside everything before it
+_LEVEL = 3  # of zstd: a sixth of the time that 9 takes, for 2.5% more bytes
 
 _encoder = msgspec.msgpack.Encoder()
 _dashboards = msgspec.msgpack.Decoder(Dashboard)
@@ -38,13 +38,13 @@ class StoreError(Exception):
     """A pack is missing, cut short or not ours."""
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that no reader ever sees a part of it."""
+def write_atomically(path: Path, *contents: bytes | memoryview) -> None:
+    """Write `contents`, one after another, to `path` so that no reader ever sees a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            file.write(content)
+            file.writelines(contents)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -62,7 +62,7 @@ def write_pack(path: Path, latents: Sequence[Indexed]) -> None:
         offsets.append(offsets[-1] + len(record))
     head = _HEAD.pack(_MAGIC, len(records), latents[0].index if latents else 0)
     table = struct.pack(f"<{len(offsets)}Q", *offsets)
-    write_atomically(path, head + table + b"".join(records))
+    write_atomically(path, head, table, *records)
 
 
 def read_dashboard(path: Path, index: int) -> Dashboard:

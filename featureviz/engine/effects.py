@@ -13,6 +13,7 @@ from torch import Tensor
 
 from featureviz.dashboards.schema import Dashboard, Histogram, LogitWeights, TokenWeight
 from featureviz.engine.final_norm import FinalNorm
+from featureviz.engine.sketches.histogram import even_histogram
 
 CENTRED = "centred over d_model"  # the steps of the second form, in words
 FOLDED = "final norm's weight folded in"
@@ -100,5 +101,5 @@ def _histogram(row: Rows) -> Histogram:
     low, high = float(row.min()), float(row.max())
     if low == high:
         return Histogram(edges=(low, high), counts=(len(row),))
-    counts, edges = np.histogram(row, bins=_BINS, range=(low, high))
+    edges, counts = even_histogram(row, _BINS)
     return Histogram(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()))

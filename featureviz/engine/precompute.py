@@ -139,9 +139,13 @@ class Bench:
         write_shard(shard_path(self._folder, number), slices, beside.arrays())
 
     def block(self, number: int, report: Report = _silent) -> None:
-        """Write the dashboards of one block of latents; needs all shards."""
+        """Write the dashboards of one block of latents; needs all shards.
+
+        A latent whose activations were gone through, without a dashboard yet, counts as half done.
+        """
         latents = self.plan.block_latents(number)
-        dashboards = self._dashboards(latents, self.sketch(latents))
+        sketch = self.sketch(latents, lambda walked: report(walked // (2 * self.plan.ends)))
+        dashboards = self._dashboards(latents, sketch)
         dashboards = with_both_ends(dashboards, self.plan.ends)
         write_pack(block_path(self._folder, number), dashboards)
         report(len(dashboards))
@@ -196,9 +200,9 @@ class Bench:
         found = ablator(self.subject, self.dictionary, self.plan.context_size)
         return Workplace(found, self.subject, self.dictionary, self.corpus)
 
-    def sketch(self, latents: range) -> BlockSketch:
+    def sketch(self, latents: range, report: Report = _silent) -> BlockSketch:
         """Everything gathered of a block of latents; needs all shards."""
-        return sketch_block(self._spool, latents, self._ground, self.plan.sizes)
+        return sketch_block(self._spool, latents, self._ground, self.plan.sizes, report=report)
 
     def _dashboards(self, latents: range, sketch: BlockSketch) -> list[Dashboard]:
         directions = self.dictionary.W_dec[latents.start : latents.stop]

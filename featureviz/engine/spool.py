@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from safetensors import safe_open
-from safetensors.numpy import save
 
 from featureviz.dashboards.slices import LatentSlices, read_slices
 from featureviz.dashboards.store import write_atomically
 from featureviz.engine.activations import Actives
 from featureviz.engine.compiled import compiled
+
+# As safetensors names them.
+_DTYPES = {"int64": "I64", "float64": "F64", "uint32": "U32", "float32": "F32"}
 
 
 class Stretch(NamedTuple):
@@ -89,17 +92,34 @@ def maxima(slices: LatentSlices) -> npt.NDArray[np.float32]:
 
 
 def write_shard(
-    path: Path, slices: LatentSlices, more: Mapping[str, npt.NDArray[np.generic]] | None = None
+    path: Path, slices: LatentSlices, more: Mapping[str, npt.NDArray[Any]] | None = None
 ) -> None:
     """Write a shard's activations, and other arrays of it; the file appears whole or not at all."""
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "starts": slices.starts,
+        "maxima": maxima(slices),
         "places": slices.places,
         "values": slices.values,
-        "maxima": maxima(slices),
         **(more or {}),
     }
-    write_atomically(path, save(arrays))
+    # The widest first, so that each begins where its numbers are aligned.
+    arrays = dict(sorted(arrays.items(), key=lambda entry: -entry[1].itemsize))
+    write_atomically(path, _head(arrays), *(array.view(np.uint8).data for array in arrays.values()))
+
+
+def _head(arrays: dict[str, npt.NDArray[Any]]) -> bytes:
+    """What a safetensors file begins with; the library's own writer copies every array thrice."""
+    entries, end = {}, 0
+    for name, array in arrays.items():
+        first, end = end, end + array.nbytes
+        entries[name] = {
+            "dtype": _DTYPES[array.dtype.name],
+            "shape": array.shape,
+            "data_offsets": (first, end),
+        }
+    text = msgspec.json.encode(entries)
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def read_maxima(path: Path, first: int, end: int) -> npt.NDArray[np.float32]:

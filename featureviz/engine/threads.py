@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from os import getpid
 from typing import TypeVar
 
 import numpy as np
@@ -29,5 +31,11 @@ def in_parts(
         shares = starts[0] + (starts[-1] - starts[0]) * np.arange(threads + 1) // threads
         bounds = [0, *np.searchsorted(starts, shares[1:-1]).tolist(), n]
     stretches = [slice(bounds[part], bounds[part + 1]) for part in range(threads)]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, stretches))
+    others = [_pool(threads - 1, getpid()).submit(work, stretch) for stretch in stretches[1:]]
+    return [work(stretches[0]), *(other.result() for other in others)]
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int, _process: int) -> ThreadPoolExecutor:
+    """Threads kept for the next call; a forked process has none of its parent's."""
+    return ThreadPoolExecutor(threads)

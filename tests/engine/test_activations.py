@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featureviz.engine import activations
-from featureviz.engine.activations import active_latents, joined, nonzeros
+from featureviz.engine.activations import Actives, active_latents, joined, nonzeros, rows_at_once
 from featureviz.engine.dictionaries.base import DenseCodes, SparseCodes
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.subject import load_subject
@@ -33,13 +33,19 @@ WAYS = pytest.mark.parametrize("find", [dense, on_device, sparse])
 
 
 def check(find, values, places):
-    found = find(values, places)
+    found = sorted_within_places(find(values, places))
     rows, latents = torch.nonzero(values[: len(places)] > 0, as_tuple=True)
     assert found.places.tolist() == places[rows.numpy()].tolist()
     assert found.latents.tolist() == latents.tolist()
     assert found.values.tolist() == values[rows, latents].tolist()
     assert (found.places.dtype, found.latents.dtype) == (np.uint32, np.int32)
     assert found.values.dtype == np.float32
+
+
+def sorted_within_places(found):
+    assert (np.diff(found.places.astype(int)) >= 0).all()
+    order = np.lexsort((found.latents, found.places))
+    return Actives(*(column[order] for column in found))
 
 
 def every_other(n):
@@ -157,3 +163,10 @@ def test_batches_report_how_many_contexts_they_hold(tiny):
     tokens = tokens_of(7)
     batches = active_latents(tiny[0], tiny[1], tokens, np.ones(tokens.shape, bool), 3)
     assert [(size, len(x)) for size, _, x in batches] == [(3, 48), (3, 48), (1, 16)]
+
+
+@pytest.mark.parametrize("d_sae", [1, 96, 4096, 24_576, 1 << 20])
+def test_what_is_encoded_at_once_is_bounded_and_cuts_a_batch_evenly(d_sae):
+    rows = rows_at_once(d_sae)
+    assert rows == 64 or rows * d_sae * 4 < 32 << 20
+    assert 4096 % rows == 0

@@ -27,3 +27,28 @@ def bin_of(value: float, bin_edges: npt.NDArray[np.float64]) -> int:
     while guess < n_bins - 1 and value > bin_edges[guess + 1]:
         guess += 1
     return guess
+
+
+@compiled
+def even_histogram(
+    values: npt.NDArray[np.float64], n_bins: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Edges and counts of bins of equal width between the extremes, which must differ.
+
+    Bins are half-open, (lo, hi]; the lowest edge belongs to the first.
+    """
+    low = high = np.float64(values[0])
+    for value in values:
+        low, high = min(low, np.float64(value)), max(high, np.float64(value))
+    bin_edges = low + (high - low) * np.arange(n_bins + 1) / n_bins
+    bin_edges[n_bins] = high
+    counts = np.zeros(n_bins, np.int64)
+    scale = n_bins / (high - low)
+    for value in values:
+        guess = min(n_bins - 1, int((value - low) * scale))
+        while guess > 0 and value <= bin_edges[guess]:
+            guess -= 1
+        while guess < n_bins - 1 and value > bin_edges[guess + 1]:
+            guess += 1
+        counts[guess] += 1
+    return bin_edges, counts

@@ -6,6 +6,7 @@ processor's cache.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -81,12 +82,18 @@ class Ground(NamedTuple):
 
 
 def sketch_block(
-    spool: Spool, latents: range, ground: Ground, sizes: Sizes, held: int = _HELD
+    spool: Spool,
+    latents: range,
+    ground: Ground,
+    sizes: Sizes,
+    held: int = _HELD,
+    report: Callable[[int], None] | None = None,
 ) -> BlockSketch:
     """Pass once over the activations of a block: its sketch, and the examples it chose.
 
     About `held` activations are in memory at once, however many the corpus has, and `held`
     changes no number. Only of a latent that has more than that are the activations read again.
+    `report` hears how many latents are done.
     """
     bins = np.stack([edges(float(maximum), sizes.n_bins) for maximum in spool.maxima(latents)])
     sketch = _empty_sketch(bins, sizes)
@@ -94,6 +101,8 @@ def sketch_block(
     for part in spool.cuts(latents, held):
         rows = slice(part.start - latents.start, part.stop - latents.start)
         found.append(_sketch_part(spool, part, ground, _of(sketch, rows), held))
+        if report:
+            report(rows.stop)
     return BlockSketch(*sketch[:4], Shown.of_parts(found))
 
 

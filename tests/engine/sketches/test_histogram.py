@@ -1,13 +1,14 @@
 """Bins are half-open, their edges exact."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from featureviz.engine.sketches.histogram import bin_of, edges
+from featureviz.engine.sketches.histogram import bin_of, edges, even_histogram
 
 positive = st.floats(2.0**-100, 2.0**100, width=32)
 
@@ -47,3 +48,21 @@ def test_the_smallest_positive_number_falls_into_the_first_bin_beside_any_maximu
     smallest = float(np.float32(1e-45))
     assert bin_of(smallest, edges(3e38, 50)) == 0
     assert bin_of(smallest, edges(smallest, 50)) == 49
+
+
+numbers = st.one_of(st.integers(-50, 50).map(float), st.floats(-(2.0**100), 2.0**100, width=32))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(numbers, min_size=2, max_size=40), st.integers(1, 60))
+def test_even_bins_reach_from_the_lowest_to_the_highest_and_hold_their_upper_edge(values, n_bins):
+    assume(min(values) < max(values))
+    found, counts = even_histogram(np.array(values), n_bins)
+    assert (found[0], found[-1]) == (min(values), max(values))
+    assert (np.diff(found) >= 0).all()
+    np.testing.assert_allclose(found, np.linspace(min(values), max(values), n_bins + 1))
+    expected = [
+        sum(low < value <= high or (k == 0 and value == low) for value in values)
+        for k, (low, high) in enumerate(pairwise(found.tolist()))
+    ]
+    assert counts.tolist() == expected

@@ -121,6 +121,30 @@ def test_an_example_is_marked_as_repeated_exactly_when_an_earlier_group_shows_it
             seen |= {(one.context, one.position) for one in group}
 
 
+def window(case, example):
+    """Tokens before and after, eight at most on either side."""
+    row, at = case.tokens[example.context].tolist(), example.position
+    return row[max(0, at - 8) : at], row[at : at + 9]
+
+
+@thoroughly
+@given(cases(), ALL_SIZES, st.booleans())
+def test_examples_read_alike_exactly_when_the_tokens_around_them_are_the_same(case, sizes, long):
+    if long:  # contexts that reach beyond the window, differing in two tokens at most
+        n_ctx = 24
+        tokens = np.zeros((case.n_contexts, n_ctx), np.int32)
+        tokens[:, [3, 14]] = np.resize(case.tokens, (case.n_contexts, 2)) % 2
+        activations = np.zeros((case.n_contexts, n_ctx, case.d_sae), np.float32)
+        activations[:, [11, 12]] = np.resize(case.activations, (case.n_contexts, 2, case.d_sae))
+        case = Case(activations, np.ones(tokens.shape, bool), tokens)
+    for found in dashboards(case, sizes):
+        for group in [found.top, *(each.examples for each in found.intervals), found.random]:
+            windows = [window(case, one) for one in group]
+            for at, one in enumerate(group):
+                assert one.n_alike == windows.count(windows[at])
+                assert one.alike == (windows[at] in windows[:at])
+
+
 @thoroughly
 @given(cases(), ALL_SIZES, st.data())
 def test_any_cut_into_shards_gives_the_same_bytes(case, sizes, data):
