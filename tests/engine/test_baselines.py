@@ -276,7 +276,7 @@ def test_ends_have_ablation_effects_of_their_own(ask, tmp_path):
     work(plan, tmp_path)
     for one in dashboards_of(plan, tmp_path)[:4]:
         for end in (one, one.negative):
-            assert end.effect_threshold == 0.005
+            assert end.effect_threshold == THRESHOLD
             assert any(example.effects for example in end.top)
 
 
