@@ -12,6 +12,7 @@ from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.slices import read_slices
 from featureviz.dashboards.store import read_dashboard
 from featureviz.engine import baselines
+from featureviz.engine.ablation import THRESHOLD
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.errors import EngineError
 from featureviz.engine.plan import SIZES, Plan, block_size, shard_size
