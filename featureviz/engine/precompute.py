@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
+from featureviz.dashboards.health import write_health
 from featureviz.dashboards.schema import Dashboard, LogitWeights
 from featureviz.dashboards.store import write_pack
 from featureviz.engine.ablation import Ablator, ablator
@@ -22,6 +23,7 @@ from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.effects import logit_weights
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
+from featureviz.engine.health import HealthGatherer, health
 from featureviz.engine.plan import Ablate, Plan, Sources, batch_size, block_size, shard_size
 from featureviz.engine.profiles import with_profiles
 from featureviz.engine.sketches.histogram import edges
@@ -112,18 +114,27 @@ class Bench:
         rows = slice(contexts.start, contexts.stop)
         tokens, counted = self.corpus.tokens[rows], self.corpus.counted[rows]
         parts: list[Actives] = []
+        gathered = HealthGatherer(self.dictionary, counted)
         done = 0
-        for size, actives, _ in active_latents(
+        for size, actives, x in active_latents(
             self.subject, self.dictionary, tokens, counted, self.plan.batch_size
         ):
             parts.append(actives)
+            gathered.add(actives, x)
             done += size
             report(done)
         slices = by_latent(joined(parts), self.plan.d_sae)
-        write_shard(shard_path(self._folder, number), slices)
+        write_shard(shard_path(self._folder, number), slices, gathered.arrays())
 
     def block(self, number: int, report: Report = _silent) -> None:
-        """Write the dashboards of one block of latents; needs all shards."""
+        """Write the dashboards of one block of latents; needs all shards.
+
+        The first block's job writes the dictionary's health too, and before its own pack: where
+        all packs are, the health is.
+        """
+        if number == 0:
+            found = health(self.subject, self.dictionary, self.corpus, self._shards)
+            write_health(self._folder, found)
         latents = self.plan.block_latents(number)
         dashboards = self._dashboards(latents, self.sketch(latents))
         write_pack(block_path(self._folder, number), dashboards)
