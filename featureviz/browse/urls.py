@@ -56,6 +56,8 @@ urlpatterns = [
     path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),
     path("<model:model>/<name:dictionary>/jump", views.jump, name="jump"),
+    path("<model:model>/<name:dictionary>/health", views.health, name="health"),
+    path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),
     path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),
     path("<model:model>/<name:dictionary>/<index:index>.json", api.feature, name="latent-json"),
     path(

@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from featureviz.browse.formats import decimals_for
+from featureviz.browse.formats import THIN, decimals_for
+from featureviz.browse.health_page import HealthPage
 from featureviz.browse.latent_page import LatentPage
 from featureviz.browse.latents import View, choices, columns
 from featureviz.browse.lost import Lost
@@ -18,6 +19,7 @@ from featureviz.browse.showcase import suggestions
 from featureviz.catalog.addresses import current_run, find_latent, readable_runs
 from featureviz.catalog.models import ALIVE, Latent, Run
 from featureviz.catalog.runs import progress
+from featureviz.dashboards.health import read_health
 from featureviz.dashboards.store import StoreError
 
 _UNFINISHED = (Run.State.PLANNED, Run.State.RUNNING, Run.State.FAILED)
@@ -75,6 +77,17 @@ def dictionary(request: HttpRequest, model: str, dictionary: str) -> HttpRespons
         "later": page.has_next() and view.query(page=str(page.next_page_number())),
     }
     return render(request, "browse/dictionary.html", context)
+
+
+@require_safe
+def health(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
+    """How well a dictionary stands for what it reads."""
+    run = _run_or_404(model, dictionary)
+    try:
+        page = HealthPage(run, read_health(run.folder))
+    except StoreError:
+        page = None
+    return render(request, "browse/health.html", {"run": run, "page": page, "thin": THIN})
 
 
 @require_safe

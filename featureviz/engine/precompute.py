@@ -11,6 +11,7 @@ from typing import Self
 import torch
 
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
+from featureviz.dashboards.health import write_health
 from featureviz.dashboards.schema import Dashboard, LogitWeights
 from featureviz.dashboards.store import write_pack
 from featureviz.engine.ablation import ablator
@@ -26,6 +27,7 @@ from featureviz.engine.effects import logit_weights, with_normalised
 from featureviz.engine.ends import with_both_ends
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
 from featureviz.engine.final_norm import FinalNorm, final_norm
+from featureviz.engine.health import HealthGatherer, health
 from featureviz.engine.neurons import NeuronGatherer, with_neurons
 from featureviz.engine.plan import Asked, Plan, Sources, batch_size, block_size, shard_size
 from featureviz.engine.profiles import with_profiles
@@ -126,23 +128,33 @@ class Bench:
         rows = slice(contexts.start, contexts.stop)
         tokens, counted = self.corpus.tokens[rows], self.corpus.counted[rows]
         parts: list[Actives] = []
-        beside = NeuronGatherer.of(self.dictionary.facts, counted)
+        gathered = (
+            NeuronGatherer.of(self.dictionary.facts, counted),
+            HealthGatherer(self.dictionary, counted),
+        )
         done = 0
         for size, actives, x in active_latents(
             self.subject, self.dictionary, tokens, counted, self.plan.batch_size
         ):
             parts.append(actives)
-            beside.add(actives, x)
+            for gatherer in gathered:
+                gatherer.add(actives, x)
             done += size
             report(done)
         slices = by_latent(joined(parts), self.plan.d_sae)
-        write_shard(shard_path(self._folder, number), slices, beside.arrays())
+        beside = {name: array for each in gathered for name, array in each.arrays().items()}
+        write_shard(shard_path(self._folder, number), slices, beside)
 
     def block(self, number: int, report: Report = _silent) -> None:
         """Write the dashboards of one block of latents; needs all shards.
 
         A latent whose activations were gone through, without a dashboard yet, counts as half done.
+        The first block's job writes the dictionary's health too, and before its own pack: where
+        all packs are, the health is.
         """
+        if number == 0:
+            found = health(self.subject, self.dictionary, self.corpus, self._shards)
+            write_health(self._folder, found)
         latents = self.plan.block_latents(number)
         sketch = self.sketch(latents, lambda walked: report(walked // (2 * self.plan.ends)))
         dashboards = self._dashboards(latents, sketch)

@@ -132,7 +132,7 @@ def test_the_form_asks_for_a_pattern_too(client, run):
 def test_a_bad_pattern_says_what_is_wrong_and_where(client, run):
     html = panel(client, "?class=re:ab(<b>")
     assert "Missing ), unterminated subpattern" in words(html) or "Missing )" in words(html)
-    assert "At character" in words(html)
+    assert "at character 7: ab(" in words(html)
     assert "<b>" not in html
 
 
