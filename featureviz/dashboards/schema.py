@@ -2,7 +2,7 @@
 
 import msgspec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

@@ -69,3 +69,12 @@ def test_a_corpus_shorter_than_a_context_says_so_and_still_works(arguments, tmp_
     call_command("precompute", **arguments | {"corpus": short}, stdout=StringIO(), stderr=warned)
     assert "short.txt is shorter than one context" in warned.getvalue()
     assert Run.objects.readable().get().corpus.n_contexts == 1
+
+
+@pytest.mark.parametrize(("asked", "done"), [({}, "all"), ({"ablate": "none"}, "none")])
+def test_a_small_model_s_examples_are_all_ablated_unless_told_otherwise(arguments, asked, done):
+    call_command("precompute", **arguments, **asked, max_contexts=2, stdout=StringIO())
+    run = Run.objects.readable().get()
+    assert run.plan["ablate"] == done
+    board = run.dashboard(run.latents.filter(n_active__gt=0).first().index)
+    assert (board.random[0].effects is not None) == (done == "all")
