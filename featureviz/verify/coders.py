@@ -25,6 +25,9 @@ class Coder(Protocol):
     def encode(self, x: Tensor) -> Tensor:
         """Activations of all latents, or of both ends of each, [..., d_sae]."""
 
+    def decode(self, feature_acts: Tensor) -> Tensor:
+        """The reconstruction [..., d_in] of activations [..., d_sae]."""
+
 
 @dataclass(frozen=True)
 class Straight:
@@ -37,6 +40,10 @@ class Straight:
     def encode(self, x: Tensor) -> Tensor:
         """Activations [..., d_sae], none below 0."""
         return ((x - self.mean) @ self.W_enc).clamp_min(0)
+
+    def decode(self, feature_acts: Tensor) -> Tensor:
+        """Activations times directions, about the mean [..., d_in]."""
+        return feature_acts @ self.W_dec + self.mean
 
 
 def load_coder(folder: Path) -> Coder:

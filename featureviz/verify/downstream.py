@@ -75,8 +75,8 @@ def effects(page: Dashboard, truth: Truth) -> Iterator[Finding]:
 @torch.inference_mode()
 def _effects_of(page: Dashboard, truth: Truth, example: Example, name: str) -> Iterator[Finding]:
     tokens = torch.from_numpy(truth.corpus.tokens[example.context].astype(np.int64))
-    clean = _log_probabilities(truth, tokens, lambda x: x)
-    ablated = _log_probabilities(truth, tokens, _without(truth, page.index))
+    clean = log_probabilities(truth, tokens, lambda x: x)
+    ablated = log_probabilities(truth, tokens, _without(truth, page.index))
     gained = (clean - ablated)[:-1].gather(1, tokens[1:, None])[:, 0].numpy()
     kl = (clean.exp() * (clean - ablated)).sum(1)[:-1].numpy()
     counted = np.asarray(truth.corpus.counted[example.context])
@@ -101,7 +101,7 @@ def _without(truth: Truth, latent: int) -> Callable[[Tensor], Tensor]:
     return change
 
 
-def _log_probabilities(truth: Truth, tokens: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+def log_probabilities(truth: Truth, tokens: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
     """Of one context [n_ctx, d_vocab], in float64."""
 
     def put(value: Tensor, hook: Any = None) -> Tensor:

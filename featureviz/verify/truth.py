@@ -36,6 +36,32 @@ class NeuronSums:
     cross: npt.NDArray[np.float64]  # [n_latents, d_in]; of activation times neuron
 
 
+@dataclass
+class WholeSums:
+    """Sums over all counted positions, of all latents at once; x^ is the reconstruction of x."""
+
+    active: npt.NDArray[np.int64]  # [d_sae]; positions
+    activation: float = 0.0
+    error: float = 0.0  # |x - x^|^2
+    reconstructed: float = 0.0  # |x^|^2
+    product: float = 0.0  # x . x^
+    cosine: float = 0.0
+    ratio: float = 0.0  # |x^| / |x|
+
+    def add(self, x: Tensor, f: Tensor, again: Tensor) -> None:
+        """Add positions: x and x^ [n, d_in], activations [n, d_sae]."""
+        self.active += (f > 0).sum(0).numpy()
+        self.activation += float(f.double().sum())
+        one, other = x.double(), again.double()
+        lengths, others = one.norm(dim=1), other.norm(dim=1)
+        products = (one * other).sum(1)
+        self.error += float((one - other).square().sum())
+        self.reconstructed += float(others.square().sum())
+        self.product += float(products.sum())
+        self.cosine += float((products / (lengths * others).clamp_min(1e-30)).sum())
+        self.ratio += float((others / lengths.clamp_min(1e-30)).sum())
+
+
 @dataclass(frozen=True)
 class Truth:
     """Activations of a few latents over a whole corpus, and what they were computed with."""
@@ -47,6 +73,7 @@ class Truth:
     latents: tuple[int, ...]
     values: npt.NDArray[np.float32]  # [n_counted, n_latents]
     neurons: NeuronSums
+    whole: WholeSums
 
     @cached_property
     def spots(self) -> npt.NDArray[np.int64]:
@@ -83,12 +110,15 @@ def brute_force(plan: Plan, store: Path, latents: Sequence[int], report: Report)
     d_in = dictionary.W_dec.shape[1]
     total, squares, cross = np.zeros(d_in), np.zeros(d_in), np.zeros((len(latents), d_in))
     columns = list[npt.NDArray[np.float32]]()
+    whole = WholeSums(np.zeros(len(dictionary.W_dec), np.int64))
     size = max(1, _POSITIONS // plan.context_size)
     for start in range(0, plan.n_contexts, size):
         rows = slice(start, min(start + size, plan.n_contexts))
         read = hooked(subject, np.asarray(corpus.tokens[rows]), plan.hook)
         x = read[torch.from_numpy(np.array(corpus.counted[rows]))]
-        columns.append(dictionary.encode(x)[:, list(latents)].float().numpy())
+        f = dictionary.encode(x).float()
+        whole.add(x, f, dictionary.decode(f))
+        columns.append(f[:, list(latents)].numpy())
         exact = x.double().numpy()
         total += exact.sum(0)
         squares += (exact**2).sum(0)
@@ -96,7 +126,7 @@ def brute_force(plan: Plan, store: Path, latents: Sequence[int], report: Report)
         report(rows.stop, plan.n_contexts)
     sums = NeuronSums(total, squares, cross)
     values = np.concatenate(columns)
-    return Truth(plan, corpus, subject, dictionary, tuple(latents), values, sums)
+    return Truth(plan, corpus, subject, dictionary, tuple(latents), values, sums, whole)
 
 
 def hooked(subject: Subject, tokens: npt.NDArray[np.int32], hook: str) -> Tensor:

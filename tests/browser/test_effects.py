@@ -198,3 +198,14 @@ class TestWithoutScript:
         assert page.url.endswith("?under=direct&fx=swap")
         mark = row_of(page, 0).locator(".tp3.dn2").first
         expect(mark).to_have_css("text-decoration-style", "wavy")
+
+
+def test_the_groups_titles_stop_below_the_line_of_effects(latent):
+    latent.set_viewport_size({"width": 1440, "height": 500})
+    latent.get_by_role("link", name="Whole").click()
+    row = latent.locator("#top .row").nth(4)
+    row.evaluate("row => scrollBy(0, row.getBoundingClientRect().top - 200)")
+    effects = latent.locator(".effects").bounding_box()
+    title = latent.locator("#top h3").bounding_box()
+    assert effects["y"] == pytest.approx(48 + 39, abs=1)
+    assert title["y"] >= effects["y"] + effects["height"] - 1

@@ -102,3 +102,12 @@ def test_a_basis_without_a_hook_is_refused(arguments, store):
         call_command("precompute", **arguments | {"dictionary": "neurons"})
     assert refused.value.returncode == 2
     assert not list(store.rglob("*"))
+
+
+@pytest.mark.parametrize(("asked", "done"), [({}, "all"), ({"ablate": "none"}, "none")])
+def test_a_small_model_s_examples_are_all_ablated_unless_told_otherwise(arguments, asked, done):
+    call_command("precompute", **arguments, **asked, max_contexts=2, stdout=StringIO())
+    run = Run.objects.readable().get()
+    assert run.plan["ablate"] == done
+    board = run.dashboard(run.latents.filter(n_active__gt=0).first().index)
+    assert (board.random[0].effects is not None) == (done == "all")

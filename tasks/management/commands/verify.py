@@ -14,11 +14,13 @@ from django.core.management.base import BaseCommand, CommandError
 from featureviz.catalog import relations
 from featureviz.catalog.addresses import current_run
 from featureviz.catalog.models import Run
+from featureviz.dashboards.health import read_health
 from featureviz.dashboards.store import StoreError
 from featureviz.engine.ends import of_both_ends
 from featureviz.engine.errors import EngineError
 from featureviz.engine.plan import Plan
 from featureviz.verify.findings import Finding
+from featureviz.verify.health import health
 from featureviz.verify.latents import compare
 from featureviz.verify.relations import related, strongest
 from featureviz.verify.truth import Truth, brute_force
@@ -74,6 +76,7 @@ class Command(BaseCommand):
         pages = [page for i in latents for page in of_both_ends(run.dashboard(i), ends)]
         truth = truth_of(run, [page.index for page in pages])
         found = [each for page in pages for each in compare(page, truth)]
+        found += health(read_health(run.folder), truth)
         for relation in relations.of(run):
             if relation.is_whole:
                 own = [run.relations(relation.other, index) for index in latents]
@@ -122,8 +125,8 @@ def _kind(finding: Finding) -> str:
 def _table(wrong: list[Finding]) -> str:
     lines = [f"{'latent':>8}  {'number':44} {'page':>14} {'again':>14} {'tolerance':>10}"]
     lines += [
-        f"{each.latent:>8}  {each.what:44} {_figure(each.page):>14} {_figure(each.again):>14} "
-        f"{each.tolerance:>10.2g}"
+        f"{each.latent if each.latent >= 0 else 'all':>8}  {each.what:44} "
+        f"{_figure(each.page):>14} {_figure(each.again):>14} {each.tolerance:>10.2g}"
         for each in wrong[:_SHOWN]
     ]
     if len(wrong) > _SHOWN:
