@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from featureviz.browse.controls import may_control
 from featureviz.browse.run_status import SHOWN_KEY, RunStatus
-from featureviz.catalog import runs
+from featureviz.catalog import relations, runs
 from featureviz.catalog.claims import ACTIVE
 from featureviz.catalog.models import Run
 from featureviz.celery import enqueue
@@ -62,7 +62,7 @@ def resume(request: HttpRequest, key: str) -> HttpResponse:
         return _refused(request, run)
     if run.state in ACTIVE:
         messages.info(request, "This run goes on already.")
-    elif (run := runs.resume(run)).published_at:
+    elif (run := runs.resume(run)).published_at and not relations.are_unfinished(run):
         messages.info(request, "This run is done; there is nothing left to do.")
     elif not run.problem:
         messages.info(request, "Resumed. It goes on from what is done.")

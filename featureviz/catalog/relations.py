@@ -92,10 +92,16 @@ def of(run: Run) -> list[Relation]:
 
 
 def _counterparts(run: Run) -> list[Run]:
-    """The run itself, and of every other dictionary the newest run over the same corpus."""
+    """The run itself, and of every other dictionary the newest run over the same corpus.
+
+    Signed latents are left out: each is two series of activations, and pairs of ends say little.
+    """
+    if run.ends > 1:
+        return []
     others = Run.objects.readable().filter(corpus=run.corpus_id)
     others = others.exclude(dictionary=run.dictionary_id).order_by("published_at")
-    return [run, *{other.dictionary_id: other for other in others}.values()]
+    newest = {other.dictionary_id: other for other in others if other.ends == 1}
+    return [run, *newest.values()]
 
 
 def _jobs(run: Run, other: Run) -> Iterator[Job]:

@@ -32,6 +32,16 @@ def with_both_ends(dashboards: Sequence[Dashboard], ends: int) -> list[Dashboard
     ]
 
 
+def of_both_ends(dashboard: Dashboard, ends: int) -> list[Dashboard]:
+    """The dashboards `with_both_ends` made one of, each about activations > 0 again."""
+    if ends == 1:
+        return [dashboard]
+    assert dashboard.negative is not None, f"latent {dashboard.index} has no negative end"
+    positive = replace(dashboard, index=dashboard.index * ends, negative=None)
+    negative = replace(_negative(dashboard.negative, 1), index=positive.index + 1)
+    return [positive, negative]
+
+
 def _negative(end: Dashboard, ends: int) -> Dashboard:
     """An end that was computed on -c, about c; its logit weights stay those of a step along -d."""
     lists = {

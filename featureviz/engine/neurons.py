@@ -224,6 +224,8 @@ def _correlations(
         varies[:] = False
     pearson = np.full(len(products), np.nan)
     cosine = pearson.copy()
+    if not varies.any():
+        return pearson, cosine
     shared = n * products[varies] - total * moments.totals[varies]
     pearson[varies] = np.clip(shared / np.sqrt(spread) / np.sqrt(spreads[varies]), -1, 1)
     cosine[varies] = products[varies] / np.sqrt(squares) / np.sqrt(moments.squares[varies])

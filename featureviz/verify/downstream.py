@@ -24,8 +24,24 @@ def logit_weights(page: Dashboard, truth: Truth) -> Iterator[Finding]:
     writes = truth.subject.to_residual(truth.plan.hook)
     assert writes is not None, "logit weights on a page whose hook writes nothing"
     direction = torch.from_numpy(truth.W_dec[page.index])[None].float()
-    weights = (writes(direction).double() @ truth.subject.W_U.double())[0].numpy()
-    yield from _compared(page.index, "logits", page.logits, weights)
+    written, W_U = writes(direction).double(), truth.subject.W_U.double()
+    yield from _compared(page.index, "logits", page.logits, (written @ W_U)[0].numpy())
+    if page.logits_normalised is not None:
+        weights = (_through_final_norm(truth, written) @ W_U)[0].numpy()
+        weights -= np.median(weights)
+        yield from _compared(page.index, "logits_normalised", page.logits_normalised, weights)
+
+
+def _through_final_norm(truth: Truth, written: Tensor) -> Tensor:
+    """What the model's own norm makes of a direction, the length it takes away given back."""
+    module = truth.subject.final_norm
+    if module is None:
+        return written
+    large = 1e3 * written.float() / written.float().norm()  # beside it an epsilon is nothing
+    with torch.no_grad():
+        turned = (module(large) - module(-large)).double() / 2  # a bias falls out
+    kept = written - written.mean() if isinstance(module, torch.nn.LayerNorm) else written
+    return turned * kept.square().mean().sqrt()
 
 
 def _compared(

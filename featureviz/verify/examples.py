@@ -13,7 +13,8 @@ from featureviz.verify.truth import Truth
 
 _SHARE = 1e-4  # of the maximum: how far an activation may be off
 _MASK = (1 << 64) - 1
-_INTERVAL_SALT, _RANDOM_SALT = 1, 2  # docs/methods.md, "How a sample is drawn"
+_SILENT_SHOWN = 10
+_INTERVAL_SALT, _RANDOM_SALT, _SILENT_SALT = 1, 2, 3  # docs/methods.md, "How a sample is drawn"
 
 
 def activations_shown(page: Dashboard, truth: Truth) -> Iterator[Finding]:
@@ -59,6 +60,20 @@ def samples(page: Dashboard, truth: Truth) -> Iterator[Finding]:
         yield _missing(page.index, name, interval.examples, chosen, tolerance)
     chosen = _drawn(truth, page.index, active, _RANDOM_SALT, sizes.n_random)
     yield _missing(page.index, "random", page.random, chosen, tolerance)
+
+
+def silent(page: Dashboard, truth: Truth) -> Iterator[Finding]:
+    """Its favourite tokens (most of half its firing, five at most) where it is nowhere active."""
+    wanted, covered = list[int](), 0
+    for row in page.fires_on[:5]:
+        if 2 * covered < page.n_active:
+            wanted.append(row.token)
+            covered += row.n_active
+    f = truth.column(page.index)
+    fires = np.unique(truth.spots[f > 0, 0])
+    eligible = np.isin(truth.tokens, wanted) & ~np.isin(truth.spots[:, 0], fires)
+    chosen = _drawn(truth, page.index, np.flatnonzero(eligible), _SILENT_SALT, _SILENT_SHOWN)
+    yield _missing(page.index, "silent", page.silent, chosen, 2)
 
 
 def _missing(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from featureviz.dashboards.schema import Dashboard
-from featureviz.verify import downstream, examples, statistics
+from featureviz.verify import classes, downstream, examples, neurons, statistics
 from featureviz.verify.findings import Finding
 from featureviz.verify.truth import Truth
 
@@ -16,8 +16,12 @@ CHECKS: tuple[Callable[[Dashboard, Truth], Iterator[Finding]], ...] = (
     examples.activations_shown,
     examples.top_contexts,
     examples.samples,
+    examples.silent,
     downstream.logit_weights,
     downstream.effects,
+    neurons.alignment,
+    neurons.correlations,
+    classes.profiles,
 )
 
 

@@ -1,7 +1,8 @@
 """Brute force: some latents' activations at every position of the corpus.
 
 The language model is TransformerLens's, run whole and cached at the hook point; the dictionary is
-SAELens's. Nothing of the engine's own forward pass, encoders, spool or sketches is used.
+SAELens's, a baseline a product of matrices. Nothing of the engine's own forward pass, encoders,
+spool or sketches is used.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from sae_lens import SAE
 from torch import Tensor
 
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.engine.plan import Plan
 from featureviz.engine.subject import Subject, load_subject
+from featureviz.verify.coders import Coder, load_coder
 
 _POSITIONS = 1 << 12  # run at once
 
@@ -42,7 +43,7 @@ class Truth:
     plan: Plan
     corpus: StoredCorpus
     subject: Subject
-    dictionary: SAE
+    dictionary: Coder
     latents: tuple[int, ...]
     values: npt.NDArray[np.float32]  # [n_counted, n_latents]
     neurons: NeuronSums
@@ -78,8 +79,8 @@ def brute_force(plan: Plan, store: Path, latents: Sequence[int], report: Report)
     """Run the whole corpus through model and dictionary. Raises: EngineError."""
     corpus = StoredCorpus(store / "corpora" / plan.corpus_digest)
     subject = load_subject(plan.sources.model)
-    dictionary = SAE.load_from_disk(plan.sources.dictionary, device="cpu", dtype="float32")
-    d_in = dictionary.cfg.d_in
+    dictionary = load_coder(Path(plan.sources.dictionary))
+    d_in = dictionary.W_dec.shape[1]
     total, squares, cross = np.zeros(d_in), np.zeros(d_in), np.zeros((len(latents), d_in))
     columns = list[npt.NDArray[np.float32]]()
     size = max(1, _POSITIONS // plan.context_size)

@@ -23,7 +23,7 @@ export function startSwitches() {
 export function set(name, value) {
   keepingPlace(() => { main.dataset[name] = value; });
   for (const link of document.querySelectorAll(`[data-set=${name}]`)) press(link, link.dataset.value === value);
-  for (const link of document.querySelectorAll(`[data-flip=${name}]`)) press(link, value === "on");
+  for (const link of document.querySelectorAll(`[data-flip=${name}]`)) press(link, value !== DEFAULTS[name]);
   history.replaceState(null, "", withSwitch(new URL(location), name, value));
   for (const link of document.querySelectorAll("a[data-keep], .value")) {
     link.setAttribute("href", withSwitch(new URL(link.getAttribute("href"), location), name, value)); // in plots too
@@ -31,7 +31,8 @@ export function set(name, value) {
 }
 
 export function flip(name) {
-  set(name, main.dataset[name] === "on" ? "off" : "on");
+  const other = document.querySelector(`[data-flip=${name}]`).dataset.value ?? "on";
+  set(name, main.dataset[name] === other ? DEFAULTS[name] : other);
 }
 
 export function cycle(name) {

@@ -221,6 +221,14 @@ def test_where_no_direct_effect_is_known_none_is_offered(client, store):
     assert 'data-value="direct"' not in html
 
 
+def test_where_both_effects_are_one_the_page_says_so(client, store):
+    give_effects(make_run(), direct="same")
+    html = get(client)
+    assert "same here" in html
+    assert 'data-direct="same"' in html
+    assert not re.search(r'<[bu] class="[^"]*\bd[pn]\d', html)
+
+
 def test_what_tokens_say_never_becomes_markup(client, run):
     html = get(client)
     words = re.search(r'data-words="([^"]*)"', html).group(1)

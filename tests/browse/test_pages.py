@@ -247,7 +247,7 @@ def test_the_tokens_an_attention_layer_brought_it_from_stand_beside_their_exampl
     assert f'title="id {token}, position 2"' in html
     assert re.findall(r'<td class="n">(.*?)</td>', html) == ["+1.50", "−0.25", "+0.12"]
     assert 'href="#top-1"' in html
-    assert f"{first.position - 2} before" in html
+    assert f">−{first.position - 2}<" in html
     assert "itself" in html
 
 

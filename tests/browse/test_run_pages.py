@@ -408,3 +408,40 @@ def test_reading_an_address_never_acts(here, run, act):
 def test_a_backtick_without_its_pair_is_kept_as_it_is():
     status = RunStatus(Run(problem="a `b` c ` d"))
     assert status.problem == ["a ", "b", " c ` d"]
+
+
+def publish(run):
+    """Do all of a run but its relations."""
+    done = []
+    while (job := claims.claim("host:boot:1:412", run)).kind != Job.Kind.RELATE:
+        bench = toy.ToyBench(run)
+        step = bench.shard if job.kind == Job.Kind.SHARD else bench.block
+        step(job.number, done.append)
+        claims.finish(job)
+        runs.publish_if_done(run)
+    return job
+
+
+def test_a_published_run_shows_how_far_its_latents_are_related(client, run):
+    claims.beat(publish(run), 2)
+    html = client.get(PAGE).content.decode()
+    said = plain(html)
+    assert re.search(r'aria-current="step">\s*Relating latents', html)
+    assert 'data-active="yes"' in html
+    assert "Latents done 2 of 10" in said
+    assert "relation 0, 2 of 4" in said
+    assert "Read the 10 latents of A/0" in said
+    assert "Relating latents: 2 of 10" in text(client, "/runs/")
+
+
+def test_a_relation_that_failed_is_named_and_can_be_resumed_by_who_may(client, here, run, sent):
+    claims.fail(publish(run), f"The activations were deleted. `resume it` {SCRIPT}")
+    html = here.get(PAGE).content.decode()
+    assert "Not related to A/0 . The activations were deleted. resume it" in plain(html)
+    assert "<code>resume it</code>" in html
+    assert SCRIPT not in html
+    assert "Resume" in html
+    assert "Resume" not in client.get(PAGE).content.decode()
+    assert "Resumed. It goes on" in here.post(f"{PAGE}resume", follow=True).content.decode()
+    assert set(run.jobs.filter(kind="relate").values_list("state", flat=True)) == {"waiting"}
+    assert Run.objects.get().published_at

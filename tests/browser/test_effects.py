@@ -84,7 +84,7 @@ def test_helped_is_solid_and_blue_hurt_wavy_and_red(latent):
 def test_swapping_turns_the_colours_round_and_nothing_else(latent):
     helped, hurt = (underlined(latent, name)[0] for name in ("tp3", "tn3"))
     before = helped.evaluate(COLOUR), hurt.evaluate(COLOUR)
-    latent.get_by_role("link", name="red", exact=True).click()
+    latent.get_by_role("link", name="Swap colours").click()
     assert latent.url.endswith("?fx=swap")
     assert (hurt.evaluate(COLOUR), helped.evaluate(COLOUR)) == before
     assert (helped.evaluate(DECORATION), hurt.evaluate(DECORATION)) == ("solid", "wavy")
@@ -194,7 +194,7 @@ class TestWithoutScript:
     def test_the_switches_are_links(self, page, site):
         page.goto(f"{site}/demo/sae/3")
         page.get_by_role("link", name="direct effect").click()
-        page.get_by_role("link", name="red", exact=True).click()
+        page.get_by_role("link", name="Swap colours").click()
         assert page.url.endswith("?under=direct&fx=swap")
         mark = row_of(page, 0).locator(".tp3.dn2").first
         expect(mark).to_have_css("text-decoration-style", "wavy")

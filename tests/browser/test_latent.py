@@ -342,3 +342,33 @@ class TestWithoutScript:
         page.locator("#to").fill("5")
         page.locator("#to").press("Enter")
         assert page.url.endswith("/demo/sae/5")
+
+
+def test_the_form_of_logit_weights_is_switched_in_place_everywhere_it_shows(latent):
+    raw, normalised = latent.locator("#logits .raw"), latent.locator("#logits .normalised")
+    expect(normalised).to_be_visible()
+    expect(raw).to_be_hidden()
+    expect(latent.locator(".facts .normalised")).to_contain_text("logit weight")
+    latent.get_by_role("link", name="raw", exact=True).click()
+    expect(raw).to_be_visible()
+    expect(normalised).to_be_hidden()
+    expect(latent.locator(".facts .raw")).to_be_visible()
+    expect(latent.locator(".facts .normalised")).to_be_hidden()
+    expect(latent).to_have_url(re.compile(r"\?logits=raw$"))
+
+
+def test_the_silent_group_has_a_key_and_its_selecting_token_reads_as_silent(latent):
+    latent.keyboard.press("s")
+    expect(latent.locator("#silent-1")).to_be_focused()
+    expect(latent.locator("#tip")).to_contain_text("silent")
+    expect(latent.locator("#silent-1 .k")).to_have_class(re.compile("at"))
+    expect(latent.locator("#say")).to_contain_text("activation 0, position 4")
+    assert latent.locator("#silent-1 .k").evaluate("e => getComputedStyle(e).fontWeight") == "650"
+
+
+def test_the_numbers_at_the_side_never_cover_the_foot_of_the_page(latent):
+    latent.set_viewport_size({"width": 1440, "height": 500})
+    latent.evaluate("scrollTo(0, document.body.scrollHeight)")
+    rail = latent.locator(".rail").bounding_box()
+    foot = latent.locator(".provenance").bounding_box()
+    assert rail["x"] + rail["width"] <= foot["x"]

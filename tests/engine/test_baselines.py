@@ -12,6 +12,7 @@ from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.slices import read_slices
 from featureviz.dashboards.store import read_dashboard
 from featureviz.engine import baselines
+from featureviz.engine.ablation import THRESHOLD
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.errors import EngineError
 from featureviz.engine.plan import SIZES, Plan, block_size, shard_size
@@ -276,7 +277,7 @@ def test_ends_have_ablation_effects_of_their_own(ask, tmp_path):
     work(plan, tmp_path)
     for one in dashboards_of(plan, tmp_path)[:4]:
         for end in (one, one.negative):
-            assert end.effect_threshold == 0.005
+            assert end.effect_threshold == THRESHOLD
             assert any(example.effects for example in end.top)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from featureviz.dashboards.schema import Dashboard
-from featureviz.engine.ends import with_both_ends
+from featureviz.engine.ends import of_both_ends, with_both_ends
 from featureviz.engine.plan import SIZES
 from tests.engine.dense import Case, case_of, cases, dashboards
 from tests.oracles.dense import expected
@@ -89,3 +89,13 @@ def test_a_dashboard_with_two_ends_survives_being_written():
     found = both(case_of([[[1.0], [-2.0]]]))
     written = msgspec.msgpack.encode(found)
     assert msgspec.msgpack.decode(written, type=list[Dashboard]) == found
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases())
+def test_the_ends_of_a_latent_can_be_had_back(case):
+    ends = np.stack([case.activations, -case.activations], axis=-1)
+    halves = dashboards(Case(ends.reshape(*ends.shape[:2], -1), case.counted, case.tokens))
+    merged = with_both_ends(halves, 2)
+    assert [end for board in merged for end in of_both_ends(board, 2)] == halves
+    assert of_both_ends(halves[0], 1) == halves[:1]

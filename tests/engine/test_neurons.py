@@ -103,10 +103,15 @@ def test_the_worked_case_of_correlation_comes_out():
     assert (row.pearson, row.cosine) == pytest.approx((0.953463, 0.964764), abs=1e-6)
 
 
-def test_a_latent_that_never_varies_is_correlated_with_nothing():
-    x = np.random.default_rng(0).normal(size=(6, 4))
-    silent, steady = correlated([[0, 0.1]] * 6, x)
-    assert silent == steady == ()
+def test_a_latent_that_never_varies_is_correlated_with_nothing_whatever_its_sums_round_to():
+    spreads = []
+    for n in range(900, 940):
+        x = np.random.default_rng(0).normal(size=(n, 4))
+        silent, steady = correlated([[0, 0.1]] * n, x)
+        assert silent == steady == ()
+        board = blank(0, [0.1] * n)
+        spreads.append(n * board.sum_squared_activation - board.sum_activation**2)
+    assert max(spreads) > 0  # rounding alone would have made a correlation
 
 
 def test_a_neuron_that_never_varies_is_correlated_with_nothing():

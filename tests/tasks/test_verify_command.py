@@ -63,3 +63,15 @@ def test_a_bad_request_ends_with_2(run, arguments, problem):
     with pytest.raises(CommandError, match=problem) as failure:
         call_command("verify", *arguments)
     assert failure.value.returncode == 2
+
+
+def test_both_ends_of_a_baseline_agree(store, model_folder, text_file, capsys):  # noqa: F811
+    call_command(
+        "precompute",
+        model=str(model_folder),
+        dictionary="random",
+        hook="blocks.1.hook_resid_pre",
+        corpus=str(text_file),
+    )
+    name = str(Run.objects.get().dictionary)
+    assert "numbers agree." in verify(capsys, name, "--sample", "3")

@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ import numpy as np
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from featureviz.catalog import relations
 from featureviz.catalog.addresses import current_run
 from featureviz.catalog.models import Run
 from featureviz.dashboards.store import StoreError
+from featureviz.engine.ends import of_both_ends
 from featureviz.engine.errors import EngineError
 from featureviz.engine.plan import Plan
 from featureviz.verify.findings import Finding
 from featureviz.verify.latents import compare
-from featureviz.verify.truth import brute_force
+from featureviz.verify.relations import related, strongest
+from featureviz.verify.truth import Truth, brute_force
 from tasks.ready import check_database
 
 BAD_INPUT = 2
@@ -59,11 +63,24 @@ class Command(BaseCommand):
             if sys.stderr.isatty():
                 self.stderr.write(f"\r{done:,} of {total:,} contexts", ending="")
 
-        plan = Plan.from_json(run.plan)
-        truth = brute_force(plan, Path(settings.FEATUREVIZ_STORE), latents, report)
-        if sys.stderr.isatty():
-            self.stderr.write("")
-        return [finding for index in latents for finding in compare(run.dashboard(index), truth)]
+        def truth_of(wanted_run: Run, wanted: Sequence[int]) -> Truth:
+            plan = Plan.from_json(wanted_run.plan)
+            found = brute_force(plan, Path(settings.FEATUREVIZ_STORE), wanted, report)
+            if sys.stderr.isatty():
+                self.stderr.write("")
+            return found
+
+        ends = Plan.from_json(run.plan).ends
+        pages = [page for i in latents for page in of_both_ends(run.dashboard(i), ends)]
+        truth = truth_of(run, [page.index for page in pages])
+        found = [each for page in pages for each in compare(page, truth)]
+        for relation in relations.of(run):
+            if relation.is_whole:
+                own = [run.relations(relation.other, index) for index in latents]
+                others = sorted({each.index for page in own for each in strongest(page)})
+                other, name = truth_of(relation.other, others), str(relation.other.dictionary)
+                found += [each for page in own for each in related(page, truth, other, name)]
+        return found
 
 
 def _asked(address: str, sample: int, seed: int) -> tuple[Run, list[int]]:
