@@ -56,17 +56,18 @@ def normalised_logit_weights(
     return _summaries(directions @ W_U, (*steps, SHIFTED), from_median=True)
 
 
-def with_normalised(
+def with_logits(
     dashboards: Sequence[Dashboard],
-    directions: Float[Tensor, "n d_model"],
-    W_U: Float[Tensor, "d_model d_vocab"],
-    norm: FinalNorm,
+    raw: Sequence[LogitWeights] | None,
+    normalised: Sequence[LogitWeights] | None,
 ) -> list[Dashboard]:
-    """The dashboards with their second form of logit weights."""
-    weights = normalised_logit_weights(directions, W_U, norm)
+    """The dashboards with their logit weights, in the forms there are."""
+    nothing = [None] * len(dashboards)
     return [
-        replace(dashboard, logits_normalised=own)
-        for dashboard, own in zip(dashboards, weights, strict=True)
+        replace(dashboard, logits=first, logits_normalised=second)
+        for dashboard, first, second in zip(
+            dashboards, raw or nothing, normalised or nothing, strict=True
+        )
     ]
 
 
