@@ -19,11 +19,12 @@ from featureviz.engine.precompute import Bench, Prepared, Request, prepare
 from featureviz.engine.subject import load_subject
 
 _REPEATS = 3
+_CONTEXTS = 2048  # as peers were measured with; what is kept of a latent weighs less on more
 _SIZES = {
-    "standard 4096": Size(),
-    "topk 4096": Size(architecture="topk"),
-    "standard 24576": Size(d_sae=24_576, n_contexts=2048),
-    "topk 24576": Size(architecture="topk", d_sae=24_576, n_contexts=2048),
+    "standard 4096": Size(n_contexts=_CONTEXTS),
+    "topk 4096": Size(architecture="topk", n_contexts=_CONTEXTS),
+    "standard 24576": Size(d_sae=24_576, n_contexts=_CONTEXTS),
+    "topk 24576": Size(architecture="topk", d_sae=24_576, n_contexts=_CONTEXTS),
 }
 
 

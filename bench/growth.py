@@ -21,21 +21,18 @@ _MEMORY_LIMIT = 600.0  # MB of state, whatever the corpus
 
 def rows() -> Iterator[Row]:
     """Time over tokens, forward passes over latents, memory over tokens."""
-    one, four = _run_seconds(Size(n_contexts=512)), _run_seconds(Size(n_contexts=2048))
-    yield Row(
-        "growth tokens ×4",
-        round(four / one / 4, 3),
-        "time ratio / 4",
-        1.15,
-        note=f"{one:.1f} s, {four:.1f} s",
-    )
-    yield Row(
-        "forward passes a context",
-        _forward_share(Size(n_contexts=256, d_sae=16_384)),
-        "passes",
-        1.0,
-        note="16,384 latents in 64 blocks: the model ran once",
-    )
+    one, two, four = (_run_seconds(Size(n_contexts=n)) for n in (512, 1024, 2048))
+    note = f"{one:.1f} s, {two:.1f} s, {four:.1f} s"
+    yield Row("growth tokens ×2", round(two / one / 2, 3), "time ratio / 2", 1.15, note=note)
+    yield Row("growth tokens ×4", round(four / one / 4, 3), "time ratio / 4", 1.15, note=note)
+    for d_sae in (4096, 16_384):
+        yield Row(
+            f"forward passes a context, {d_sae:,} latents",
+            _forward_share(Size(n_contexts=256, d_sae=d_sae)),
+            "passes",
+            1.0,
+            note=f"{d_sae // 256} blocks: the model ran once",
+        )
     small, large = _state_megabytes(_LARGE), _state_megabytes(replace(_LARGE, n_contexts=2048))
     yield Row("state, 24,576 latents", large, "MB", _MEMORY_LIMIT, note=f"×1 corpus: {small} MB")
     yield Row("state, corpus ×8", round(large / small, 2), "ratio", 1.25)

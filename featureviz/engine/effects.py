@@ -13,15 +13,13 @@ from torch import Tensor
 
 from featureviz.dashboards.schema import Dashboard, Histogram, LogitWeights, TokenWeight
 from featureviz.engine.final_norm import FinalNorm
-from featureviz.engine.sketches.histogram import even_histogram
+from featureviz.engine.sketches.spread import spread
 
 CENTRED = "centred over d_model"  # the steps of the second form, in words
 FOLDED = "final norm's weight folded in"
 SHIFTED = "median over the vocabulary at 0"
 _SHOWN = 10  # tokens at either end
 _BINS = 50
-
-Rows = npt.NDArray[np.float64]
 
 
 @torch.inference_mode()
@@ -34,8 +32,7 @@ def logit_weights(
     folded, centred or shifted (`steps` is empty). Source: Bricken et al. 2023, and sae_vis, whose
     tables hold the same product.
     """
-    weights = directions @ W_U
-    return _summaries(weights, weights.double().cpu().numpy(), np.zeros(len(weights)), ())
+    return _summaries(directions @ W_U, (), from_median=False)
 
 
 @torch.inference_mode()
@@ -56,50 +53,52 @@ def normalised_logit_weights(
     if norm.weight is not None:
         directions = directions * norm.weight
         steps.append(FOLDED)
-    weights = directions @ W_U
-    rows = weights.double().cpu().numpy()
-    medians = np.median(rows, axis=1)
-    return _summaries(weights, rows - medians[:, None], medians, (*steps, SHIFTED))
+    return _summaries(directions @ W_U, (*steps, SHIFTED), from_median=True)
 
 
-def with_normalised(
+def with_logits(
     dashboards: Sequence[Dashboard],
-    directions: Float[Tensor, "n d_model"],
-    W_U: Float[Tensor, "d_model d_vocab"],
-    norm: FinalNorm,
+    raw: Sequence[LogitWeights] | None,
+    normalised: Sequence[LogitWeights] | None,
 ) -> list[Dashboard]:
-    """The dashboards with their second form of logit weights."""
-    weights = normalised_logit_weights(directions, W_U, norm)
+    """The dashboards with their logit weights, in the forms there are."""
+    nothing = [None] * len(dashboards)
     return [
-        replace(dashboard, logits_normalised=own)
-        for dashboard, own in zip(dashboards, weights, strict=True)
+        replace(dashboard, logits=first, logits_normalised=second)
+        for dashboard, first, second in zip(
+            dashboards, raw or nothing, normalised or nothing, strict=True
+        )
     ]
 
 
 def _summaries(
-    weights: Float[Tensor, "n d_vocab"], rows: Rows, shifts: Rows, steps: tuple[str, ...]
+    weights: Float[Tensor, "n d_vocab"], steps: tuple[str, ...], *, from_median: bool
 ) -> list[LogitWeights]:
-    """The ends and the distribution of `rows` [n, d_vocab], which are the weights less a shift."""
-    shown = min(_SHOWN, weights.shape[1])
-    top = _entries(*weights.topk(shown, dim=1), shifts)
-    bottom = _entries(*weights.topk(shown, dim=1, largest=False), shifts)
+    """The ends and the distribution of the rows, less their medians where asked for."""
+    rows = weights.float().cpu().numpy()
+    found = spread(rows, min(_SHOWN, rows.shape[1]), _BINS, from_median=from_median)
     return [
-        LogitWeights(top=high, bottom=low, histogram=_histogram(row), steps=steps)
-        for high, low, row in zip(top, bottom, rows, strict=True)
+        LogitWeights(top=high, bottom=low, histogram=_histogram(edges, counts), steps=steps)
+        for high, low, edges, counts in zip(
+            _entries(rows, found.top, found.shifts),
+            _entries(rows, found.bottom, found.shifts),
+            found.edges.tolist(),
+            found.counts.tolist(),
+            strict=True,
+        )
     ]
 
 
-def _entries(values: Tensor, tokens: Tensor, shifts: Rows) -> list[tuple[TokenWeight, ...]]:
-    shifted = values.double().cpu().numpy() - shifts[:, None]
-    return [
-        tuple(TokenWeight(token, value) for token, value in zip(ids, weights, strict=True))
-        for ids, weights in zip(tokens.tolist(), shifted.tolist(), strict=True)
-    ]
+def _entries(
+    rows: npt.NDArray[np.float32], columns: npt.NDArray[np.int64], shifts: npt.NDArray[np.float64]
+) -> list[tuple[TokenWeight, ...]]:
+    n, k = columns.shape
+    values = np.take_along_axis(rows, columns, axis=1).astype(np.float64) - shifts[:, None]
+    found = tuple(map(TokenWeight, columns.reshape(-1).tolist(), values.reshape(-1).tolist()))
+    return [found[row * k : (row + 1) * k] for row in range(n)]
 
 
-def _histogram(row: Rows) -> Histogram:
-    low, high = float(row.min()), float(row.max())
-    if low == high:
-        return Histogram(edges=(low, high), counts=(len(row),))
-    edges, counts = even_histogram(row, _BINS)
-    return Histogram(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()))
+def _histogram(edges: list[float], counts: list[int]) -> Histogram:
+    if edges[0] == edges[-1]:
+        return Histogram(edges=(edges[0], edges[-1]), counts=(counts[0],))
+    return Histogram(edges=tuple(edges), counts=tuple(counts))

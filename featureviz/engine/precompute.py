@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import torch
+from torch import Tensor
 
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
 from featureviz.dashboards.health import write_health
@@ -23,7 +25,7 @@ from featureviz.engine.compose import Composer
 from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
 from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.load import load_dictionary
-from featureviz.engine.effects import logit_weights, with_normalised
+from featureviz.engine.effects import logit_weights, normalised_logit_weights, with_logits
 from featureviz.engine.ends import with_both_ends
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
 from featureviz.engine.final_norm import FinalNorm, final_norm
@@ -219,24 +221,30 @@ class Bench:
     def _dashboards(self, latents: range, sketch: BlockSketch) -> list[Dashboard]:
         directions = self.dictionary.W_dec[latents.start : latents.stop]
         norms = directions.norm(dim=1).tolist()
-        writes = self.subject.to_residual(self.plan.hook)
-        if writes is None:
-            logits: list[LogitWeights | None] = [None] * len(latents)
-        else:
-            logits = list(logit_weights(writes(directions), self.subject.W_U))
-        dashboards = self._composer.dashboards(latents, sketch, norms, logits)
-        if writes is not None and self._norm is not None:
-            W_U = self.subject.W_U
-            dashboards = with_normalised(dashboards, writes(directions), W_U, self._norm)
-        dashboards = with_silent(dashboards, self._spool, self.corpus, self._ground)
-        dashboards = with_neurons(dashboards, self.dictionary, self._shards)
-        dashboards = with_sources(
-            dashboards, self.subject, self.dictionary, self.corpus, self.plan.batch_size
-        )
-        dashboards = with_profiles(dashboards, self.corpus, self._shards, self.plan.shard_size)
+        with ThreadPoolExecutor(1) as beside:  # products there, records here: neither core waits
+            weights = beside.submit(self._logit_weights, directions)
+            dashboards = self._composer.dashboards(latents, sketch, norms)
+            dashboards = with_silent(dashboards, self._spool, self.corpus, self._ground)
+            dashboards = with_neurons(dashboards, self.dictionary, self._shards)
+            dashboards = with_sources(
+                dashboards, self.subject, self.dictionary, self.corpus, self.plan.batch_size
+            )
+            dashboards = with_profiles(dashboards, self.corpus, self._shards, self.plan.shard_size)
+            dashboards = with_logits(dashboards, *weights.result())
         if self.plan.ablate == "none":
             return dashboards
         return with_effects(dashboards, self._workplace, self.plan.ablate)
+
+    def _logit_weights(
+        self, directions: Tensor
+    ) -> tuple[list[LogitWeights] | None, list[LogitWeights] | None]:
+        """Raw, and as the final norm lets them through; none where nothing is written linearly."""
+        writes = self.subject.to_residual(self.plan.hook)
+        if writes is None:
+            return None, None
+        W_U, written = self.subject.W_U, writes(directions)
+        raw = logit_weights(written, W_U)
+        return raw, self._norm and normalised_logit_weights(written, W_U, self._norm)
 
 
 def shard_path(run: Path, number: int) -> Path:

@@ -82,9 +82,7 @@ class Spooled:
         latents = range(case.d_sae)
         sketch = sketch_block(self.spool, latents, Ground(case.tokens, D_VOCAB, seed), sizes, held)
         norms = [1.0] * case.d_sae
-        return Composer(case.corpus, D_VOCAB).dashboards(
-            latents, sketch, norms, [None] * case.d_sae
-        )
+        return Composer(case.corpus, D_VOCAB).dashboards(latents, sketch, norms)
 
 
 @contextmanager

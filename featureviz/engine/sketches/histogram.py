@@ -31,24 +31,32 @@ def bin_of(value: float, bin_edges: npt.NDArray[np.float64]) -> int:
 
 @compiled
 def even_histogram(
-    values: npt.NDArray[np.float64], n_bins: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Edges and counts of bins of equal width between the extremes, which must differ.
+    values: npt.NDArray[np.floating],
+    shift: float,
+    low: float,
+    high: float,
+    bin_edges: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+) -> None:
+    """Write edges [n_bins + 1] and counts [n_bins] of values less a shift, `low` to `high`.
 
-    Bins are half-open, (lo, hi]; the lowest edge belongs to the first.
+    Bins are of equal width and half-open, (lo, hi]; the lowest edge belongs to the first. Where
+    all values are the same, they are in the first.
     """
-    low = high = np.float64(values[0])
-    for value in values:
-        low, high = min(low, np.float64(value)), max(high, np.float64(value))
-    bin_edges = low + (high - low) * np.arange(n_bins + 1) / n_bins
+    n_bins = len(counts)
+    for edge in range(n_bins):
+        bin_edges[edge] = low + (high - low) * edge / n_bins
     bin_edges[n_bins] = high
-    counts = np.zeros(n_bins, np.int64)
+    counts[:] = 0
+    if not low < high:
+        counts[0] = len(values)
+        return
     scale = n_bins / (high - low)
-    for value in values:
+    for single in values:
+        value = np.float64(single) - shift
         guess = min(n_bins - 1, int((value - low) * scale))
         while guess > 0 and value <= bin_edges[guess]:
             guess -= 1
         while guess < n_bins - 1 and value > bin_edges[guess + 1]:
             guess += 1
         counts[guess] += 1
-    return bin_edges, counts

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featureviz.engine.sketches.histogram import bin_of, edges, even_histogram
@@ -54,15 +54,19 @@ numbers = st.one_of(st.integers(-50, 50).map(float), st.floats(-(2.0**100), 2.0*
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(numbers, min_size=2, max_size=40), st.integers(1, 60))
-def test_even_bins_reach_from_the_lowest_to_the_highest_and_hold_their_upper_edge(values, n_bins):
-    assume(min(values) < max(values))
-    found, counts = even_histogram(np.array(values), n_bins)
-    assert (found[0], found[-1]) == (min(values), max(values))
+@given(st.lists(numbers, min_size=1, max_size=40), st.integers(1, 60), numbers)
+def test_even_bins_reach_from_the_lowest_to_the_highest_and_hold_their_upper_edge(
+    values, n_bins, shift
+):
+    found, counts = np.empty(n_bins + 1), np.empty(n_bins, np.int64)
+    low, high = min(values) - shift, max(values) - shift
+    even_histogram(np.array(values), shift, low, high, found, counts)
+    assert (found[0], found[-1]) == (low, high)
     assert (np.diff(found) >= 0).all()
-    np.testing.assert_allclose(found, np.linspace(min(values), max(values), n_bins + 1))
+    np.testing.assert_allclose(found, np.linspace(low, high, n_bins + 1))
     expected = [
-        sum(low < value <= high or (k == 0 and value == low) for value in values)
-        for k, (low, high) in enumerate(pairwise(found.tolist()))
+        sum(lower < value - shift <= upper for value in values)
+        for lower, upper in pairwise(found.tolist())
     ]
+    expected[0] += sum(value - shift == low for value in values)
     assert counts.tolist() == expected
