@@ -55,10 +55,11 @@ def write_atomically(path: Path, *contents: bytes | memoryview) -> None:
 def write_pack(path: Path, latents: Sequence[Indexed]) -> None:
     """Write records of consecutive latents; the same records give the same bytes."""
     compressor = zstandard.ZstdCompressor(level=_LEVEL)
-    plain = [_encoder.encode(latent) for latent in latents]
-    # Each in a frame of its own, on every core; their number changes no byte.
-    found = compressor.multi_compress_to_buffer(plain, threads=-1) if plain else ()
-    records = [segment.tobytes() for segment in found]
+    plain: list[bytes | bytearray | memoryview] = [_encoder.encode(latent) for latent in latents]
+    records: list[bytes] = []
+    if plain:  # each in a frame of its own, on every core; their number changes no byte
+        frames = compressor.multi_compress_to_buffer(plain, threads=-1)
+        records = [frames[number].tobytes() for number in range(len(frames))]
     start = _HEAD.size + 8 * (len(records) + 1)
     offsets = [start]
     for record in records:

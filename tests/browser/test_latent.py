@@ -371,4 +371,5 @@ def test_the_numbers_at_the_side_never_cover_the_foot_of_the_page(latent):
     latent.evaluate("scrollTo(0, document.body.scrollHeight)")
     rail = latent.locator(".rail").bounding_box()
     foot = latent.locator(".provenance").bounding_box()
-    assert rail["x"] + rail["width"] <= foot["x"]
+    related = latent.locator("#related").bounding_box()
+    assert rail["y"] + rail["height"] <= related["y"] < foot["y"]

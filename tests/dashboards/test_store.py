@@ -4,7 +4,7 @@ import pytest
 import zstandard
 
 from featureviz.dashboards.store import StoreError, _encoder, read_dashboard, write_pack
-from tests.factories import dashboard
+from tests.catalog.toy import dashboard
 
 
 @pytest.fixture

@@ -216,7 +216,16 @@ def test_another_cut_into_shards_and_blocks_gives_the_same_dashboards(request_of
     assert other.n_blocks == 6
     for one in (plan, other):
         work(one, tmp_path)
-    assert dashboards(plan, tmp_path) == dashboards(other, tmp_path)
+    whole, cut = dashboards(plan, tmp_path), dashboards(other, tmp_path)
+    assert [without_logits(board) for board in whole] == [without_logits(board) for board in cut]
+    for board, same in zip(whole, cut, strict=True):  # a product's rounding depends on its shape
+        for one, again in ((board.logits, same.logits), (board.shown_logits, same.shown_logits)):
+            values = [row.value for row in (*one.top, *one.bottom)]
+            assert values == pytest.approx([row.value for row in (*again.top, *again.bottom)])
+
+
+def without_logits(board):
+    return msgspec.structs.replace(board, logits=None, logits_normalised=None)
 
 
 def test_shards_and_blocks_done_in_any_order_by_several_write_the_same_bytes(request_of, tmp_path):

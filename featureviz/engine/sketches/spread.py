@@ -40,7 +40,10 @@ def spread(rows: Singles, k: int, n_bins: int, *, from_median: bool) -> Spread:
     )
 
     def part(own: slice) -> None:
-        _spread(rows[own], from_median, *(column[own] for column in found))
+        _spread(
+            rows[own], from_median, found.top[own], found.bottom[own], found.shifts[own],
+            found.edges[own], found.counts[own],
+        )  # fmt: skip
 
     in_parts(n, part)
     return found
