@@ -232,7 +232,9 @@ class Bench:
             return None, None
         W_U, written = self.subject.W_U, writes(directions)
         raw = logit_weights(written, W_U)
-        return raw, self._norm and normalised_logit_weights(written, W_U, self._norm)
+        if self._norm is None:
+            return raw, None
+        return raw, normalised_logit_weights(written, W_U, self._norm)
 
 
 def shard_path(run: Path, number: int) -> Path:
