@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 from bench.engine import bare, prepare_size, whole
 from bench.rows import Row, seconds
 from bench.subjects import Size
+from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench
 
 _LARGE = Size(d_sae=24_576, n_contexts=256)
@@ -66,19 +68,22 @@ def _forward_share(size: Size) -> float:
 
 def _state_megabytes(size: Size) -> float:
     """Peak memory of a whole run over that of forward and encoding alone, in a fresh process."""
-    command = [sys.executable, "-m", "bench.growth", str(size.d_sae), str(size.n_contexts)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    with TemporaryDirectory(prefix="featureviz-bench-") as name:
+        folder = Path(name)
+        plan = prepare_size(folder, size).plan
+        (folder / "plan.json").write_text(json.dumps(plan.as_json()))
+        command = [sys.executable, "-m", "bench.growth", name]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1])
 
 
-def _measure_state(size: Size) -> float:
-    with TemporaryDirectory(prefix="featureviz-bench-") as name:
-        folder = Path(name)
-        bench = Bench(prepare_size(folder, size).plan, folder / "store")
-        bare(bench)
-        before = _peak_megabytes()
-        whole(bench)
-        return round(_peak_megabytes() - before, 1)
+def _measure_state(folder: Path) -> float:
+    plan = Plan.from_json(json.loads((folder / "plan.json").read_text()))
+    bench = Bench(plan, folder / "store")
+    bare(bench)
+    before = _peak_megabytes()
+    whole(bench)
+    return round(_peak_megabytes() - before, 1)
 
 
 def _peak_megabytes() -> float:
@@ -86,4 +91,4 @@ def _peak_megabytes() -> float:
 
 
 if __name__ == "__main__":
-    print(_measure_state(Size(d_sae=int(sys.argv[1]), n_contexts=int(sys.argv[2]))))
+    print(_measure_state(Path(sys.argv[1])))

@@ -54,12 +54,7 @@ def write_atomically(path: Path, *contents: bytes | memoryview) -> None:
 
 def write_pack(path: Path, latents: Sequence[Indexed]) -> None:
     """Write records of consecutive latents; the same records give the same bytes."""
-    compressor = zstandard.ZstdCompressor(level=_LEVEL)
-    plain: list[bytes | bytearray | memoryview] = [_encoder.encode(latent) for latent in latents]
-    records: list[bytes] = []
-    if plain:  # each in a frame of its own, on every core; their number changes no byte
-        frames = compressor.multi_compress_to_buffer(plain, threads=-1)
-        records = [frames[number].tobytes() for number in range(len(frames))]
+    records = _compressed([_encoder.encode(latent) for latent in latents])
     start = _HEAD.size + 8 * (len(records) + 1)
     offsets = [start]
     for record in records:
@@ -67,6 +62,16 @@ def write_pack(path: Path, latents: Sequence[Indexed]) -> None:
     head = _HEAD.pack(_MAGIC, len(records), latents[0].index if latents else 0)
     table = struct.pack(f"<{len(offsets)}Q", *offsets)
     write_atomically(path, head, table, *records)
+
+
+def _compressed(records: Sequence[bytes]) -> list[bytes]:
+    """Each in a frame of its own, on every core; their number changes no byte."""
+    if not records:
+        return []
+    compressor = zstandard.ZstdCompressor(level=_LEVEL)
+    plain: list[bytes | bytearray | memoryview[int]] = [*records]
+    frames = compressor.multi_compress_to_buffer(plain, threads=-1)
+    return [frames[at].tobytes() for at in range(len(frames))]
 
 
 def read_dashboard(path: Path, index: int) -> Dashboard:

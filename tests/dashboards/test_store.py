@@ -4,12 +4,13 @@ import pytest
 import zstandard
 
 from featureviz.dashboards.store import StoreError, _encoder, read_dashboard, write_pack
-from tests.catalog.toy import dashboard
+from tests.factories import make_dashboard, tokenised
 
 
 @pytest.fixture
 def boards():
-    return [dashboard(index) for index in range(7, 40)]
+    text = tokenised(["the cat sat on the mat", "and the dog ran over the hill"] * 20)
+    return [make_dashboard(index, text, 40) for index in range(7, 40)]
 
 
 def test_every_record_is_read_back_as_it_was(boards, tmp_path):

@@ -40,25 +40,15 @@ def spread(rows: Singles, k: int, n_bins: int, *, from_median: bool) -> Spread:
     )
 
     def part(own: slice) -> None:
-        _spread(
-            rows[own], from_median, found.top[own], found.bottom[own], found.shifts[own],
-            found.edges[own], found.counts[own],
-        )  # fmt: skip
+        _spread(rows[own], from_median, Spread._make(column[own] for column in found))
 
     in_parts(n, part)
     return found
 
 
 @compiled
-def _spread(
-    rows: Singles,
-    from_median: bool,
-    top: Whole,
-    bottom: Whole,
-    shifts: Floats,
-    edges: Floats,
-    counts: Whole,
-) -> None:
+def _spread(rows: Singles, from_median: bool, found: Spread) -> None:
+    top, bottom, shifts, edges, counts = found
     for row in range(len(rows)):
         values = rows[row]
         _largest(values, np.float32(1), top[row])
