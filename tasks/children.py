@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -21,8 +21,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Child:
     """A `python -m …` of this project, in a session of its own, so that Ctrl-C reaches only us."""
 
-    def __init__(self, arguments: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.log = log
+        self._environment = environment or {}  # beside what this process has
         self._command = [sys.executable, "-m", *arguments]
         self._started = 0.0
 
@@ -62,6 +65,7 @@ class Child:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=settings.BASE_DIR,
+                env=os.environ | self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

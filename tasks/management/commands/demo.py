@@ -1,10 +1,13 @@
 """Open the shipped demo: web process, worker, and on the first start its dashboards."""
 
+import os
 import socket
 import sys
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TextIO
@@ -24,6 +27,7 @@ from tasks.children import Child, ended_by_signals
 
 START_SECONDS = 60.0  # the web process may take to answer
 BAD_INPUT = 2
+_WORKERS = 2  # at most: each holds a model and a block's activations
 
 
 class Command(BaseCommand):
@@ -43,19 +47,21 @@ class Command(BaseCommand):
             _check_port(port)
             call_command("migrate", verbosity=0)
             _collect_static_files()
-            with _web(port) as web, _worker() as worker:
+            with ExitStack() as children:
+                web = children.enter_context(_web(port))
+                workers = [children.enter_context(worker) for worker in _workers()]
                 _wait_for(web, port)
                 self.stdout.write(f"featureviz is at http://127.0.0.1:{port}/ (Ctrl-C stops it)")
-                Demo(web, worker, stream).run()
+                Demo(web, workers, stream).run()
         self.stdout.write("Stopped.")
 
 
 class Demo:
     """What goes on between start and Ctrl-C."""
 
-    def __init__(self, web: Child, worker: Child, stream: TextIO) -> None:
+    def __init__(self, web: Child, workers: Sequence[Child], stream: TextIO) -> None:
         self._web = web
-        self._worker = worker
+        self._workers = workers
         self._stream = stream
 
     def run(self) -> None:
@@ -99,7 +105,8 @@ class Demo:
         sleep(LOOK_SECONDS)
         if not self._web.is_alive:
             raise CommandError(f"The web process ended; {self._web.log} tells why.")
-        self._worker.restart_if_dead()
+        for worker in self._workers:
+            worker.restart_if_dead()
 
 
 def _register(each: demo.DemoRun) -> Run:
@@ -118,8 +125,16 @@ def _web(port: int) -> Child:
     return Child(["gunicorn", "featureviz.wsgi", "--no-control-socket", *bind], _log("web"))
 
 
-def _worker() -> Child:
-    return Child(["celery", "-A", "featureviz", "worker", "--loglevel", "INFO"], _log("worker"))
+def _workers() -> list[Child]:
+    """Two, where there are two cores: they share the blocks, which one process does one by one."""
+    cores = len(os.sched_getaffinity(0))
+    count = min(_WORKERS, cores)
+    threads = {"OMP_NUM_THREADS": str(cores // count)}
+    command = ["celery", "-A", "featureviz", "worker", "--loglevel", "INFO"]
+    return [
+        Child([*command, "--hostname", f"{number}@%h"], _log(f"worker-{number}"), threads)
+        for number in range(1, count + 1)
+    ]
 
 
 def _log(name: str) -> Path:
