@@ -137,7 +137,7 @@ class LatentPage:
     @property
     def views(self) -> tuple[tuple[str, str], ...]:
         """How much of a context rows may show, with the words on the switch."""
-        return (("line", "Line"), ("16", "±16"), ("whole", "Whole"))
+        return (("line", "Line"), ("4", "±4"), ("16", "±16"), ("whole", "Whole"))
 
     @property
     def axis(self) -> tuple[float, float, float]:

@@ -17,7 +17,7 @@ from featureviz.dashboards.schema import Dashboard, Example, TokenEffect
 from featureviz.dashboards.text import Script, glyphs, main_script, readable, script_of, visible
 
 N_LEVELS = 10
-NEAR = 16  # tokens either side of the peak in the middle view
+CLOSE, NEAR = 4, 16  # tokens either side of the peak in the narrow and the middle view
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,11 @@ class Row:
         """Context and position, as addresses name an example."""
         return f"{self.example.context}.{self.example.position}"
 
-    @property
-    def near(self) -> range:
-        """Marks that lie wholly within 16 tokens of the selecting one."""
+    def within(self, reach: int) -> range:
+        """Marks that lie wholly within so many tokens of the selecting one."""
         at = self.example.position
-        first = bisect_left(self.starts, at - NEAR)
-        last = bisect_right(self.starts, at + NEAR + 1) - 1
+        first = bisect_left(self.starts, at - reach)
+        last = bisect_right(self.starts, at + reach + 1) - 1
         return range(min(first, self.peak), max(last, self.peak + 1))
 
     @property

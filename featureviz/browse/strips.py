@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.formats import decimals_for
-from featureviz.browse.rows import Row, is_joined
+from featureviz.browse.rows import CLOSE, NEAR, Row, is_joined
 
 _VOCABULARY = 1 << 16  # what is worked out once for each token
 
@@ -28,9 +28,12 @@ class Strip:
 
     def html(self) -> str:
         """A paragraph in two parts, cut before the peak so that peaks can share a column."""
-        marks, near, peak = self._marks(), self.row.near, self.row.peak
-        before = _far(marks[: near.start]) + "".join(marks[near.start : peak])
-        after = "".join(marks[peak : near.stop]) + _far(marks[near.stop :])
+        marks, peak = self._marks(), self.row.peak
+        near, close = self.row.within(NEAR), self.row.within(CLOSE)
+        before = _far(marks[: near.start]) + _far(marks[near.start : close.start], "n")
+        before += "".join(marks[close.start : peak])
+        after = "".join(marks[peak : close.stop]) + _far(marks[close.stop : near.stop], "n")
+        after += _far(marks[near.stop :])
         return (
             f"<p{self._reading()}{self._data()}>"
             f'<span class="a"><span>{before}</span></span><span class="c">{after}</span></p>'
@@ -103,8 +106,10 @@ class Strip:
         return f"{activation:.{decimals_for(self.row.top)}f}"
 
 
-def _far(marks: list[str]) -> str:
-    return f"<s>{''.join(marks)}</s>" if marks else ""
+def _far(marks: list[str], kind: str = "") -> str:
+    """Marks that narrower views leave out; of kind `n` only the narrowest does."""
+    classes = f' class="{kind}"' if kind else ""
+    return f"<s{classes}>{''.join(marks)}</s>" if marks else ""
 
 
 @lru_cache(maxsize=_VOCABULARY)

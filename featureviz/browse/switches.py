@@ -9,7 +9,7 @@ OWN = "re:"  # before a regular expression of the reader's own
 _LONGEST_CLASS = 1000  # characters of an address
 
 VALUES = {
-    "view": ("line", "16", "whole"),
+    "view": ("line", "4", "16", "whole"),
     "num": ("off", "on"),
     "br": ("off", "on"),
     "sp": ("off", "on"),

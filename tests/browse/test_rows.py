@@ -81,11 +81,12 @@ def test_a_split_character_is_one_mark_with_the_greatest_of_its_activations(read
         assert (row.lit[mark].activation if mark in row.lit else 0) == max(values)
 
 
-def test_the_middle_view_keeps_sixteen_tokens_either_side(reader):
+@pytest.mark.parametrize("reach", [4, 16])
+def test_a_narrow_view_keeps_so_many_tokens_either_side(reader, reach):
     row = row_of(reader, SPLIT)
-    last = row.starts[row.near.stop] - 1
-    following = row.starts[row.near.stop + 1] - 1
-    assert last <= row.example.position + 16 < following
+    kept = row.within(reach)
+    last, following = row.starts[kept.stop] - 1, row.starts[kept.stop + 1] - 1
+    assert last <= row.example.position + reach < following
 
 
 def test_arabic_runs_from_the_right_and_names_its_language(reader):

@@ -193,6 +193,11 @@ def test_digits_lead_to_their_group(latent, key, group):
 
 
 def test_v_and_n_turn_the_switches_and_the_address_follows(latent):
+    shown = latent.locator("#top .row").first
+    whole = len(shown.inner_text())
+    latent.keyboard.press("v")
+    expect(latent.locator("main")).to_have_attribute("data-view", "4")
+    assert len(shown.inner_text()) < whole
     latent.keyboard.press("v")
     expect(latent.locator("main")).to_have_attribute("data-view", "16")
     latent.keyboard.press("n")
