@@ -75,3 +75,11 @@ def test_both_ends_of_a_baseline_agree(store, model_folder, text_file, capsys): 
     )
     name = str(Run.objects.get().dictionary)
     assert "numbers agree." in verify(capsys, name, "--sample", "3")
+
+
+def test_a_run_without_a_health_record_is_verified_all_the_same(run, capsys):
+    (run.folder / "health.json").unlink()
+    call_command("verify", "tiny/random/7")
+    said = capsys.readouterr()
+    assert "numbers agree." in said.out
+    assert "no readable health record" in said.err

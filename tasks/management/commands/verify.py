@@ -76,7 +76,7 @@ class Command(BaseCommand):
         pages = [page for i in latents for page in of_both_ends(run.dashboard(i), ends)]
         truth = truth_of(run, [page.index for page in pages])
         found = [each for page in pages for each in compare(page, truth)]
-        found += health(read_health(run.folder), truth)
+        found += self._health(run, truth)
         for relation in relations.of(run):
             if relation.is_whole:
                 own = [run.relations(relation.other, index) for index in latents]
@@ -84,6 +84,16 @@ class Command(BaseCommand):
                 other, name = truth_of(relation.other, others), str(relation.other.dictionary)
                 found += [each for page in own for each in related(page, truth, other, name)]
         return found
+
+    def _health(self, run: Run, truth: Truth) -> list[Finding]:
+        try:
+            return list(health(read_health(run.folder), truth))
+        except StoreError:
+            self.stderr.write(
+                f"{run.dictionary} has no readable health record ({run.folder}/health.json); "
+                "everything else is compared."
+            )
+            return []
 
 
 def _asked(address: str, sample: int, seed: int) -> tuple[Run, list[int]]:
