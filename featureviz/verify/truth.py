@@ -50,8 +50,8 @@ class WholeSums:
 
     def add(self, x: Tensor, f: Tensor, again: Tensor) -> None:
         """Add positions: x and x^ [n, d_in], activations [n, d_sae]."""
-        self.active += (f > 0).sum(0).numpy()
-        self.activation += float(f.double().sum())
+        self.active += f.count_nonzero(dim=0).numpy()
+        self.activation += float(f.sum(dtype=torch.float64))
         one, other = x.double(), again.double()
         lengths, others = one.norm(dim=1), other.norm(dim=1)
         products = (one * other).sum(1)
@@ -73,7 +73,7 @@ class Truth:
     latents: tuple[int, ...]
     values: npt.NDArray[np.float32]  # [n_counted, n_latents]
     neurons: NeuronSums
-    whole: WholeSums
+    whole: WholeSums  # all 0 where no health was asked for
 
     @cached_property
     def spots(self) -> npt.NDArray[np.int64]:
@@ -102,8 +102,13 @@ class Truth:
 
 
 @torch.inference_mode()
-def brute_force(plan: Plan, store: Path, latents: Sequence[int], report: Report) -> Truth:
-    """Run the whole corpus through model and dictionary. Raises: EngineError."""
+def brute_force(
+    plan: Plan, store: Path, latents: Sequence[int], report: Report, *, health: bool = True
+) -> Truth:
+    """Run the whole corpus through model and dictionary. Raises: EngineError.
+
+    `health` says whether reconstructions are made and summed up too.
+    """
     corpus = StoredCorpus(store / "corpora" / plan.corpus_digest)
     subject = load_subject(plan.sources.model)
     dictionary = load_coder(Path(plan.sources.dictionary))
@@ -117,7 +122,8 @@ def brute_force(plan: Plan, store: Path, latents: Sequence[int], report: Report)
         read = hooked(subject, np.asarray(corpus.tokens[rows]), plan.hook)
         x = read[torch.from_numpy(np.array(corpus.counted[rows]))]
         f = dictionary.encode(x).float()
-        whole.add(x, f, dictionary.decode(f))
+        if health:
+            whole.add(x, f, dictionary.decode(f))
         columns.append(f[:, list(latents)].numpy())
         exact = x.double().numpy()
         total += exact.sum(0)

@@ -67,7 +67,8 @@ class Command(BaseCommand):
 
         def truth_of(wanted_run: Run, wanted: Sequence[int]) -> Truth:
             plan = Plan.from_json(wanted_run.plan)
-            found = brute_force(plan, Path(settings.FEATUREVIZ_STORE), wanted, report)
+            store = Path(settings.FEATUREVIZ_STORE)
+            found = brute_force(plan, store, wanted, report, health=wanted_run == run)
             if sys.stderr.isatty():
                 self.stderr.write("")
             return found
