@@ -29,7 +29,7 @@ def related(page: Relations, truth: Truth, other: Truth, name: str) -> Iterator[
     for each in strongest(page):
         g = other.column(each.index)
         what = f"related {name}/{each.index}"
-        both, either = int(((f > 0) & (g > 0)).sum()), int(((f > 0) | (g > 0)).sum())
+        both, either = int(((f > 0) & (g > 0)).sum()), max(1, int(((f > 0) | (g > 0)).sum()))
         yield count(page.index, f"{what}: n_both", each.n_both, both)
         yield number(page.index, f"{what}: jaccard", each.jaccard, both / either, 4 / either)
         if each.correlation is not None:

@@ -59,7 +59,7 @@ class WholeSums:
         self.reconstructed += float(others.square().sum())
         self.product += float(products.sum())
         self.cosine += float((products / (lengths * others).clamp_min(1e-30)).sum())
-        self.ratio += float((others / lengths.clamp_min(1e-30)).sum())
+        self.ratio += float((others / torch.where(lengths > 0, lengths, 1)).sum())
 
 
 @dataclass(frozen=True)
