@@ -242,7 +242,7 @@ class Relating:
         return both
 
     def _placed(self, number: int, shard: Path, n_places: int) -> Placed:
-        """A shard of the other run by place; kept for the next block where all of them are small."""
+        """A shard of the other run by place; kept for the next block where all are small."""
         if number in self._kept:
             return self._kept[number]
         placed = by_place(read_slices(shard, 0, self._other.d_sae), n_places)
