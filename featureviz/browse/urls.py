@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from featureviz.browse import api, run_pages, views
+from featureviz.browse import api, compare_views, run_pages, views
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -47,6 +47,8 @@ register_converter(IndexConverter, "index")
 urlpatterns = [
     path("", views.front, name="front"),
     path("api/feature/<name:model>/<name:dictionary>/<index:index>", api.feature, name="feature"),
+    path("compare", compare_views.compare, name="compare"),
+    path("compare.json", compare_views.record, name="compare-json"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
