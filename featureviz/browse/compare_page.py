@@ -13,7 +13,7 @@ from featureviz.browse.formats import THIN, percent, whole
 from featureviz.browse.rows import Reader, Row
 from featureviz.browse.run_status import commands_apart
 from featureviz.browse.switches import Switches
-from featureviz.catalog import relations
+from featureviz.catalog import questions, relations
 from featureviz.catalog.comparison import (
     LETTERS,
     Compared,
@@ -235,6 +235,25 @@ class ComparePage:
     def rows(self) -> list[PairRow]:
         """Every pair."""
         return [PairRow(pair) for pair in self.comparison.pairs]
+
+    @property
+    def asked(self) -> str:
+        """What became of the figures that need the weights: empty, `lacking`, or as a question."""
+        lacking = [row.pair for row in self.rows if row.pair.lacks_weights]
+        states = {pair.asked.state if pair.asked else "lacking" for pair in lacking}
+        ranked = ("running", "waiting", "lacking", "failed", "refused", "answered")
+        return next((state for state in ranked if state in states), "")
+
+    @property
+    def is_anyone_there(self) -> bool:
+        """Whether a worker is up to answer."""
+        return questions.is_anyone_there()
+
+    @property
+    def problem(self) -> list[str]:
+        """Why a worker could not answer, commands apart."""
+        asked = [row.pair.asked for row in self.rows]
+        return commands_apart(next((each.problem for each in asked if each and each.problem), ""))
 
     @property
     def answer(self) -> str:

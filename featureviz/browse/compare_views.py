@@ -1,12 +1,16 @@
 """Latents side by side: the page and its record."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
 from featureviz.browse.compare_page import ComparePage
+from featureviz.catalog import questions
 from featureviz.catalog.comparison import comparison_record
 from featureviz.dashboards.store import StoreError
+
+_PATIENCE = 2.0  # seconds a reader waits without being told anything
 
 
 @require_safe
@@ -17,6 +21,20 @@ def compare(request: HttpRequest) -> HttpResponse:
         return render(request, "browse/compare.html", {"page": page})
     except StoreError:
         return render(request, "browse/broken.html", {"run": page.latents[0].run}, status=503)
+
+
+@require_POST
+def weights(request: HttpRequest) -> HttpResponse:
+    """Ask a worker for the figures that need the weights; a quick one has them at once."""
+    page = ComparePage.of(request.GET)
+    lacking = [row.pair for row in page.rows if row.pair.lacks_weights] if page.is_whole else []
+    try:
+        asked = [pair.ask() for pair in lacking]
+    except questions.TooMany:
+        asked = []
+    if asked and questions.is_anyone_there():
+        questions.wait(asked[-1], _PATIENCE)
+    return redirect(f"{reverse('compare')}{page.query()}")
 
 
 @require_safe

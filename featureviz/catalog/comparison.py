@@ -11,8 +11,9 @@ from itertools import combinations
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from featureviz.catalog import questions
 from featureviz.catalog.addresses import find_latent
-from featureviz.catalog.models import Latent, Run
+from featureviz.catalog.models import Latent, Question, Run
 from featureviz.dashboards import comparisons
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.own_class import Firing
@@ -46,6 +47,11 @@ class Compared:
         return self.run.corpus.stored
 
     @property
+    def end(self) -> int:
+        """Its number in the spool, where both ends of a signed latent have one."""
+        return self.latent.index * self.run.ends + self.is_negative
+
+    @property
     def address(self) -> str:
         """As a reader would type it."""
         return f"{self.latent}{'?end=neg' if self.is_negative else ''}"
@@ -62,10 +68,9 @@ class Compared:
         plan = self.run.plan
         contexts = self.run.corpus.n_contexts
         size = int(plan.get("shard_size", 0)) or contexts
-        end = self.latent.index * self.run.ends + self.is_negative
         places = size * self.run.corpus.context_size
         try:
-            return comparisons.firing_of(self.run.folder, end, -(-contexts // size), places)
+            return comparisons.firing_of(self.run.folder, self.end, -(-contexts // size), places)
         except StoreError:
             return None
 
@@ -108,13 +113,46 @@ class Figure:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How two latents go together by what they write; none where that is not defined."""
+
+    cosine: float | None
+    logit_correlation: float | None
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two of the latents."""
 
     a: Compared
     b: Compared
-    weights: Related | None = None  # what their runs keep of their directions
+
+    @cached_property
+    def weights(self) -> Weights | None:
+        """As a run keeps them, else as a worker answered; none yet where neither."""
+        kept = _kept(self.a, self.b) or _kept(self.b, self.a)
+        if kept:
+            return Weights(kept.cosine, kept.logit_correlation)
+        return Weights(**self.asked.answer) if self.asked and self.asked.answer else None
+
+    @cached_property
+    def asked(self) -> Question | None:
+        """What a reader asked of a worker about their weights."""
+        return questions.lookup(self.a.run, Question.Kind.WEIGHTS, **self._question)
+
+    @property
+    def lacks_weights(self) -> bool:
+        """Whether a worker could say more than is known."""
+        return NOT_KEPT in (self.cosine.why, self.logit_correlation.why)
+
+    def ask(self) -> Question:
+        """Ask a worker for their weights. Raises: questions.TooMany."""
+        return questions.ask(self.a.run, Question.Kind.WEIGHTS, **self._question)
+
+    @property
+    def _question(self) -> dict[str, Any]:
+        return {"latent": self.a.end, "other": self.b.run.key, "other_latent": self.b.end}
 
     @cached_property
     def problem(self) -> str:
@@ -199,7 +237,7 @@ class Pair:
         )
 
 
-NOT_KEPT = "Kept for related latents only."
+NOT_KEPT = "Not computed for this pair yet."
 
 FIGURES = {
     "n_both_active": Pair.n_both,
@@ -232,7 +270,7 @@ class Comparison:
     @cached_property
     def pairs(self) -> list[Pair]:
         """Every two of them."""
-        return [Pair(a, b, stored_weights(a, b)) for a, b in combinations(self.latents, 2)]
+        return [Pair(a, b) for a, b in combinations(self.latents, 2)]
 
     @cached_property
     def firing_tokens(self) -> list[bytes]:
@@ -279,11 +317,6 @@ def find(letter: str, typed: str) -> Compared | None:
         return None
     is_negative = latent.run.ends > 1 and parse_qs(parts.query).get("end") == ["neg"]
     return Compared(letter, latent, is_negative)
-
-
-def stored_weights(a: Compared, b: Compared) -> Related | None:
-    """What either's run keeps of the pair; none where neither counts the other as related."""
-    return _kept(a, b) or _kept(b, a)
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
