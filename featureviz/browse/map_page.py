@@ -12,16 +12,18 @@ from urllib.parse import urlencode
 import numpy as np
 import numpy.typing as npt
 
-from featureviz.browse.formats import activation, percent
+from featureviz.browse.formats import THIN, activation, percent
 from featureviz.browse.run_status import commands_apart
 from featureviz.catalog import questions
 from featureviz.catalog.models import Question, Run
 from featureviz.dashboards.maps import LatentMap, Layout, read_map
 from featureviz.dashboards.store import StoreError
+from featureviz.dashboards.text import visible
 
 COLOURS = (("density", "Density"), ("cluster", "Cluster"), ("max", "Maximum"))
 N_LEVELS = 10
 _DENSITY_EDGES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # same in every map
+_EDGE_WORDS = ("0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1", "3", "10")  # percent
 _LAYOUTS = {"pca": "PCA", "umap": "UMAP"}
 _LISTED = 100
 _TOKENS = 6  # a cluster is described by
@@ -284,8 +286,8 @@ def map_record(page: MapPage) -> dict[str, Any]:
         "n_active": [point.n_active for point in page.points],
         "density": [_short(point.density) for point in page.points],
         "max_activation": [_short(point.max_activation) for point in page.points],
-        "top_token": [point.top_token for point in page.points],
-        "promoted_token": [point.promoted_token for point in page.points],
+        "top_token": [visible(point.top_token) for point in page.points],
+        "promoted_token": [visible(point.promoted_token) for point in page.points],
         "levels": {name: levels.tolist() for name, levels in page.levels.items()},
     }
 
@@ -340,7 +342,7 @@ def _steps(levels: Levels, words: Sequence[str], name: str) -> list[Step]:
 
 
 def _density_words() -> list[str]:
-    bounds = [percent(edge) for edge in _DENSITY_EDGES]
+    bounds = [f"{edge}{THIN}%" for edge in _EDGE_WORDS]
     between = [f"{low} to {high}" for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
     return [f"under {bounds[0]}", *between, f"{bounds[-1]} or more"]
 

@@ -19,7 +19,7 @@ try {
   startReading();
   startColours(Plotly);
   startModes(Plotly);
-  startChosen(main.dataset, points);
+  startChosen(main.dataset, points, (chosen) => mark(Plotly, chosen));
 } catch (error) {
   const said = document.getElementById("lost-plot");
   said.textContent = `${error.message} The picture and the table say the same, without zoom.`;
@@ -42,7 +42,7 @@ async function draw(Plotly) {
   plot.classList.add("drawn");
   const trace = {
     type: "scattergl", mode: "markers", x, y, hoverinfo: "none",
-    marker: { ...coloured(), size: Math.max(4, Math.min(9, 420 / Math.sqrt(x.length))), opacity: 0.85 },
+    marker: { ...coloured(), size: Math.max(3.5, Math.min(9, 320 / Math.sqrt(x.length))), opacity: 0.85 },
     unselected: { marker: { opacity: 0.12 } },
   };
   await Plotly.newPlot(stage, [trace], layout(), {
@@ -97,10 +97,31 @@ function names() {
     const sum = sums.get(cluster) ?? [0, 0, 0];
     sums.set(cluster, [sum[0] + x[at], sum[1] + y[at], sum[2] + 1]);
   });
-  return [...sums].map(([cluster, [sumX, sumY, count]]) => ({
-    x: sumX / count, y: sumY / count, text: String(cluster), showarrow: false,
+  const placed = [];
+  for (const [cluster, [sumX, sumY, count]] of [...sums].sort(([a], [b]) => a - b)) {
+    const at = { cluster, x: sumX / count, y: sumY / count };
+    if (placed.every((other) => farApart(at, other, x, y))) placed.push(at);
+  }
+  return placed.map((at) => ({
+    x: at.x, y: at.y, text: String(at.cluster), showarrow: false,
     font: { size: 13, color: inkOf("--ink") }, bgcolor: inkOf("--page"), borderpad: 2, opacity: 0.85,
   }));
+}
+
+// Names that would cover each other are left out, those of smaller clusters first.
+function farApart(one, other, x, y) {
+  return Math.abs(one.x - other.x) > 0.04 * span(x) || Math.abs(one.y - other.y) > 0.04 * span(y);
+}
+
+function span(values) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  return high - low;
+}
+
+// Points that are listed keep their colour, the others fade; none listed: all as they are.
+function mark(Plotly, chosen) {
+  Plotly.update(plot.firstElementChild, { selectedpoints: [chosen.length ? chosen : null] }, { selections: [] });
 }
 
 // ---------- reading ----------

@@ -7,11 +7,14 @@ const section = document.getElementById("chosen");
 const rows = document.getElementById("chosen-rows");
 let about = null;
 let points = null;
+let mark = null;
 let chosen = [];
 
-export function startChosen(data, found) {
+// `marked` is told, by their place in the data, which points to make stand out.
+export function startChosen(data, found, marked) {
   about = data;
   points = found;
+  mark = marked;
   document.getElementById("acts").hidden = false;
   section.addEventListener("click", ({ target }) => act(target.closest("button")?.dataset.do, target));
   section.addEventListener("change", tellPicked);
@@ -19,12 +22,13 @@ export function startChosen(data, found) {
   if (listed.length) {
     const cluster = points.cluster[listed[0]];
     show(points.index.map((_, at) => at).filter((at) => points.cluster[at] === cluster), `Cluster ${cluster}`);
+    mark(chosen);
   }
 }
 
 export function showChosen(found, what) {
   show(found, what);
-  if (found.length) section.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  if (found.length) section.querySelector("h2").scrollIntoView({ block: "nearest" });
 }
 
 function show(found, what) {
@@ -88,7 +92,10 @@ async function act(what, button) {
     const query = new URLSearchParams(picked().map((index, at) => ["abcd"[at], `${about.address}/${index}`]));
     location.assign(`${about.compare}?${query}`);
   }
-  if (what === "clear") show([], "");
+  if (what === "clear") {
+    show([], "");
+    mark([]);
+  }
   if (what === "copy") {
     await navigator.clipboard.writeText(chosen.map((at) => `${about.address}/${points.index[at]}`).join("\n"));
     button.textContent = "Copied";
