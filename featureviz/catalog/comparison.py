@@ -310,7 +310,10 @@ class Comparison:
 
 def find(letter: str, typed: str) -> Compared | None:
     """The latent at what a reader typed or pasted: an address of this site, or a part of it."""
-    parts = urlsplit(typed.strip())
+    try:
+        parts = urlsplit(typed.strip())
+    except ValueError:  # half an IPv6 address
+        return None
     address = _ADDRESS.fullmatch(parts.path.strip("/"))
     latent = find_latent(address[1], address[2], int(address[3])) if address else None
     if latent is None:
