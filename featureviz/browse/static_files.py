@@ -45,10 +45,11 @@ class PlotlyFinder(BaseFinder):
         return []
 
     def find(self, path: str, find_all: bool = False, **_: Any) -> Any:
-        """The file's place when it is asked for."""
-        is_it = path == f"{self.prefix}/{self.name}" and self.storage.exists(self.name)
-        place = self.storage.path(self.name) if is_it else None
-        return ([place] if place else []) if find_all else place
+        """The file's place when it is asked for, else an empty list, as Django's own finders do."""
+        if path != f"{self.prefix}/{self.name}" or not self.storage.exists(self.name):
+            return []
+        place = self.storage.path(self.name)
+        return [place] if find_all else place
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, Any]]:  # noqa: ARG002
         """That one file."""

@@ -121,7 +121,9 @@ function span(values) {
 
 // Points that are listed keep their colour, the others fade; none listed: all as they are.
 function mark(Plotly, chosen) {
-  Plotly.update(plot.firstElementChild, { selectedpoints: [chosen.length ? chosen : null] }, { selections: [] });
+  const change = { selectedpoints: [chosen.length ? chosen : null] };
+  if (chosen.length) Plotly.restyle(plot.firstElementChild, change);
+  else Plotly.update(plot.firstElementChild, change, { selections: [] }); // a lasso goes too
 }
 
 // ---------- reading ----------
@@ -196,13 +198,13 @@ function paint(Plotly) {
 function startModes(Plotly) {
   const bar = document.getElementById("modes");
   bar.hidden = false;
-  bar.addEventListener("click", ({ target }) => {
+  bar.addEventListener("click", async ({ target }) => {
     const button = target.closest("button");
     if (!button) return;
     const stage = plot.firstElementChild;
     if (button.dataset.do) return zoom(Plotly, stage, button.dataset.do);
+    await Plotly.relayout(stage, { dragmode: button.dataset.mode });
     for (const each of bar.querySelectorAll("[data-mode]")) each.setAttribute("aria-pressed", String(each === button));
-    Plotly.relayout(stage, { dragmode: button.dataset.mode });
   });
 }
 

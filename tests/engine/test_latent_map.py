@@ -1,8 +1,5 @@
 """Where latents lie: axes against a singular value decomposition, clusters against planted ones."""
 
-import sys
-from types import ModuleType
-
 import numpy as np
 import pytest
 import torch
@@ -91,24 +88,14 @@ def test_rows_of_one_dimension_lie_on_a_line():
     assert y.tolist() == [0, 0, 0]
 
 
-def test_where_umap_is_installed_its_layout_stands_beside(monkeypatch):
-    """The package itself is optional; what it is asked for is checked on a stand-in."""
-    asked = {}
-
-    class Umap:
-        def __init__(self, **settings):
-            asked.update(settings)
-
-        def fit_transform(self, given):
-            return given[:, :2] * 2
-
-    module = ModuleType("umap")
-    module.UMAP = Umap
-    monkeypatch.setitem(sys.modules, "umap", module)
-    monkeypatch.setattr("featureviz.engine.latent_map.find_spec", lambda name: name == "umap")
-    monkeypatch.setattr("featureviz.engine.latent_map.version", lambda name: "0")
-    W_dec = torch.from_numpy(unit_rows(rows()))
-    found = latent_map(W_dec, "d", seed=9)
+def test_where_umap_is_installed_its_layout_stands_beside_and_is_the_same_each_time():
+    """Neighbours by cosine stay together: planted clusters do not mix in the plane."""
+    pytest.importorskip("umap", reason="umap-learn is optional; without it maps have PCA alone")
+    x, truth = planted((40, 40), noise=0.02)
+    found = latent_map(torch.from_numpy(x), "d", seed=9)
+    assert found == latent_map(torch.from_numpy(x), "d", seed=9)
     assert [each.name for each in found.layouts] == ["pca", "umap"]
-    assert found.layouts[1].points[0].tolist() == pytest.approx((W_dec[:, 0] * 2).tolist())
-    assert (asked["metric"], asked["random_state"]) == ("cosine", 9)
+    points = np.stack(found.layouts[1].points, axis=1)
+    means = np.stack([points[truth == cluster].mean(axis=0) for cluster in (0, 1)])
+    nearest = np.linalg.norm(points[:, None] - means, axis=2).argmin(axis=1)
+    assert nearest.tolist() == truth.tolist()
