@@ -215,9 +215,7 @@ class ComparePage:
     @property
     def views(self) -> list[tuple[str, str, bool]]:
         """How much of a context is drawn."""
-        return [
-            (word, self.query(view=name), name == self.switches.view) for name, word in _VIEWS
-        ]
+        return [(word, self.query(view=name), name == self.switches.view) for name, word in _VIEWS]
 
     @property
     def numbers_query(self) -> str:
@@ -298,10 +296,7 @@ class ComparePage:
         """Of each latent, what it promotes most."""
         every = [each.promoted for each in self.latents]
         return [
-            [
-                Promoted(readable(token), sum(token in other for other in every) > 1)
-                for token in own
-            ]
+            [Promoted(readable(token), sum(token in other for other in every) > 1) for token in own]
             for own in every
         ]
 
@@ -336,9 +331,7 @@ class ComparePage:
         ]
 
     def _text(self, shared: SharedContext) -> Text:
-        return Text(
-            shared, tuple((each, self._row(shared, each)) for each in _with(shared))
-        )
+        return Text(shared, tuple((each, self._row(shared, each)) for each in _with(shared)))
 
     def _row(self, shared: SharedContext, each: Compared) -> Row:
         active = _activations(shared, each)
@@ -398,7 +391,9 @@ def in_words(pair: Pair) -> str:
         )
     if meeting.jaccard >= _OVERLAP:
         return f"They overlap: {counts}"
-    return f"Hardly alike: {counts}" if meeting.n_both else f"Never together: none of {either} tokens"
+    return (
+        f"Hardly alike: {counts}" if meeting.n_both else f"Never together: none of {either} tokens"
+    )
 
 
 def _places(query: Mapping[str, str]) -> Iterator[Place]:
@@ -424,7 +419,9 @@ def _related(latent: Latent) -> Iterator[tuple[Latent, Related]]:
     """The strongest relations of a latent, some of each dictionary."""
     for relation in relations.of(latent.run):
         try:
-            found = latent.run.relations(relation.other, latent.index) if relation.is_whole else None
+            found = (
+                latent.run.relations(relation.other, latent.index) if relation.is_whole else None
+            )
         except StoreError:
             found = None
         known = [each for each in found.related if each.n_both] if found else []

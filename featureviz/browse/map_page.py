@@ -175,7 +175,9 @@ class MapPage:
             named["cluster"] = str(self.chosen)
         named |= changes
         defaults = {"colour": "density", "by": "pca"}
-        kept = {name: value for name, value in named.items() if value and value != defaults.get(name)}
+        kept = {
+            name: value for name, value in named.items() if value and value != defaults.get(name)
+        }
         return f"?{urlencode(kept)}" if kept else "?"
 
     @cached_property

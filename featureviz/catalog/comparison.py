@@ -280,7 +280,9 @@ class Comparison:
             token: [each.fired[token] / total for each, total in zip(self.latents, totals)]
             for token in set().union(*(each.fired for each in self.latents))
         }
-        return sorted(shares, key=lambda token: (-_second(shares[token]), -max(shares[token]), token))
+        return sorted(
+            shares, key=lambda token: (-_second(shares[token]), -max(shares[token]), token)
+        )
 
     @cached_property
     def contexts(self) -> list[SharedContext]:

@@ -23,7 +23,9 @@ def compared(listened, spooled):
     return listened
 
 
-@pytest.mark.parametrize("path", [PATH, "/compare", "/compare?a=demo/sae/0", f"{PATH}&c=demo/sae/7"])
+@pytest.mark.parametrize(
+    "path", [PATH, "/compare", "/compare?a=demo/sae/0", f"{PATH}&c=demo/sae/7"]
+)
 def test_no_page_makes_the_browser_complain_or_scrolls_sideways(listened, spooled, path):
     listened.goto(spooled + path)
     for width in (360, 430, 768, 1440, 2560):

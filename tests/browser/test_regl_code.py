@@ -43,7 +43,9 @@ def test_a_program_gives_what_function_gives(bare, program):
     assert ours == theirs
 
 
-@pytest.mark.parametrize("source", ["return window", "while(1){}", "new Date()", "a=`x`", "return 1 +"])
+@pytest.mark.parametrize(
+    "source", ["return window", "while(1){}", "new Date()", "a=`x`", "return 1 +"]
+)
 def test_what_is_not_of_that_kind_is_refused(bare, source):
     refused = """(source) => {
       try { window.interpret(["a"], source)(1); return ""; } catch (error) { return error.name; }

@@ -173,7 +173,9 @@ def test_an_end_of_a_signed_latent_is_compared_by_itself(run):
     write_spool(signed)  # of eight ends
     found = record("demo/sae/1", "demo/sae/1?end=neg", "demo/sae/2")
     x = dense(signed)
-    expected = [int(((x[:, one] > 0) & (x[:, two] > 0)).sum()) for one, two in ((2, 3), (2, 4), (3, 4))]
+    expected = [
+        int(((x[:, one] > 0) & (x[:, two] > 0)).sum()) for one, two in ((2, 3), (2, 4), (3, 4))
+    ]
     assert [pair["n_both_active"] for pair in found["pairs"]] == expected
     assert found["latents"][1]["address"] == "demo/sae/1?end=neg"
     negative = [context["activations"]["demo/sae/1?end=neg"] for context in found["contexts"]]
@@ -193,12 +195,19 @@ def make_board(run, index):
 
 @pytest.mark.parametrize(
     "typed",
-    ["demo/sae/3", " /demo/sae/3/ ", "http://a.example/demo/sae/3?view=16#top-1", "demo/sae/3.json"],
+    [
+        "demo/sae/3",
+        " /demo/sae/3/ ",
+        "http://a.example/demo/sae/3?view=16#top-1",
+        "demo/sae/3.json",
+    ],
 )
 def test_an_address_is_found_however_it_was_pasted(run, typed):
     assert find("a", typed).address == "demo/sae/3"
 
 
-@pytest.mark.parametrize("typed", ["", "demo/sae", "demo/sae/99", "demo/sae/x", "a/b/c/3", "http://["])
+@pytest.mark.parametrize(
+    "typed", ["", "demo/sae", "demo/sae/99", "demo/sae/x", "a/b/c/3", "http://["]
+)
 def test_what_is_no_latent_is_not_found(run, typed):
     assert find("a", typed) is None

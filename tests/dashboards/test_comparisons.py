@@ -62,9 +62,7 @@ def test_the_overlap_of_the_worked_case():
 def test_tokens_and_contexts_are_those_of_the_text(store):
     run = make_run()
     corpus, one = run.corpus.stored, fired(run)[2]
-    found = Firing(
-        np.array([place for place, _ in one]), np.array([v for _, v in one], np.float32)
-    )
+    found = Firing(np.array([place for place, _ in one]), np.array([v for _, v in one], np.float32))
     ids = [int(corpus.tokens.ravel()[place]) for place, _ in one]
     assert fired_tokens(found, corpus) == {token: ids.count(token) for token in ids}
     for context in range(len(TEXTS)):
