@@ -44,7 +44,8 @@ model = LanguageModel.objects.create(name="bench", source="", digest="m", archit
     n_layers=1, d_model=d, d_vocab=2)
 coder = Dictionary.objects.create(model=model, name="wide", source="", digest="d",
     architecture="topk", hook="blocks.0.hook_resid_pre", d_in=d, d_sae=n)
-corpus = Corpus.objects.create(digest="c", name="none", n_contexts=1, context_size=128, n_tokens=127)
+corpus = Corpus.objects.create(digest="c", name="none", n_contexts=1, context_size=128,
+    n_tokens=127)
 run = Run.objects.create(key="b" * 64, dictionary=coder, corpus=corpus,
     plan={{"block_size": 256}}, state=Run.State.DONE, published_at=timezone.now())
 density = 10 ** random.uniform(-6, -1, n)
@@ -65,8 +66,9 @@ _ZOOM = """(frames) => new Promise((done) => {
     took.push(now - before);
     before = now;
     if (took.length > frames) return done(took.slice(1));
-    drag.dispatchEvent(new WheelEvent("wheel",
-      { deltaY: took.length % 20 < 10 ? -30 : 30, clientX, clientY, bubbles: true, cancelable: true }));
+    const deltaY = took.length % 20 < 10 ? -30 : 30;
+    const turn = { deltaY, clientX, clientY, bubbles: true, cancelable: true };
+    drag.dispatchEvent(new WheelEvent("wheel", turn));
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);

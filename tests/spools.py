@@ -1,4 +1,4 @@
-"""The spooled activations behind a run that tests/factories.py made, and the same as a full array."""
+"""The activations behind a run of tests/factories.py: spooled, and as a full array."""
 
 import numpy as np
 

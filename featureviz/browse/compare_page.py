@@ -280,7 +280,7 @@ class ComparePage:
 
     @property
     def largest_share(self) -> float:
-        """Of one token in one latent's firing, among those listed; the longest bar stands for it."""
+        """Of one token in one latent's firing, among those listed: the longest bar."""
         return max((share for row in self.firing_tokens for _, share in row.counts), default=0.0)
 
     @property

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
@@ -345,13 +346,13 @@ def _steps(levels: Levels, words: Sequence[str], name: str) -> list[Step]:
 
 def _density_words() -> list[str]:
     bounds = [f"{edge}{THIN}%" for edge in _EDGE_WORDS]
-    between = [f"{low} to {high}" for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+    between = [f"{low} to {high}" for low, high in pairwise(bounds)]
     return [f"under {bounds[0]}", *between, f"{bounds[-1]} or more"]
 
 
 def _size_words(top: float) -> list[str]:
     edges = [activation(top * number / N_LEVELS, top) for number in range(N_LEVELS + 1)]
-    return [f"{low} to {high}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    return [f"{low} to {high}" for low, high in pairwise(edges)]
 
 
 def _cluster(number: int, members: Sequence[Point], query: str) -> Cluster:

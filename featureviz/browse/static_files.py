@@ -38,7 +38,8 @@ class PlotlyFinder(BaseFinder):
         places = found.submodule_search_locations if found else None
         folder = Path(next(iter(places or ["."]))) / "package_data"
         self.storage = FileSystemStorage(location=str(folder))
-        self.storage.prefix = self.prefix  # type: ignore[attr-defined] - as collectstatic reads it
+        # collectstatic looks for it there, as Django's own finder leaves it
+        self.storage.prefix = self.prefix  # type: ignore[attr-defined]
 
     def check(self, **_: Any) -> list[Any]:
         """Nothing is configured, so nothing is wrong."""
@@ -51,7 +52,7 @@ class PlotlyFinder(BaseFinder):
         place = self.storage.path(self.name)
         return [place] if find_all else place
 
-    def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, Any]]:  # noqa: ARG002
+    def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, Any]]:
         """That one file."""
         if self.storage.exists(self.name):
             yield self.name, self.storage

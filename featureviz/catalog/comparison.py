@@ -277,7 +277,9 @@ class Comparison:
         """The tokens they fire on, those first that are a large share of several's firing."""
         totals = [max(1, each.fired.total()) for each in self.latents]
         shares = {
-            token: [each.fired[token] / total for each, total in zip(self.latents, totals)]
+            token: [
+                each.fired[token] / total for each, total in zip(self.latents, totals, strict=True)
+            ]
             for token in set().union(*(each.fired for each in self.latents))
         }
         return sorted(

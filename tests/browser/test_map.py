@@ -1,4 +1,4 @@
-"""The map in a real browser: drawn by WebGL under a strict policy, read, chosen from, without it."""
+"""The map in a real browser: drawn under a strict policy, read, chosen from; and without it."""
 
 import re
 
@@ -133,7 +133,10 @@ def test_a_cluster_is_chosen_by_keyboard_and_stands_out(drawn):
 
 
 def test_zooming_by_button_comes_closer_and_goes_back(drawn):
-    reach = "() => { const [a, b] = document.querySelector('.stage')._fullLayout.xaxis.range; return b - a; }"
+    reach = """() => {
+      const [low, high] = document.querySelector(".stage")._fullLayout.xaxis.range;
+      return high - low;
+    }"""
     whole = drawn.evaluate(reach)
     drawn.get_by_role("button", name="Zoom in").click()
     drawn.wait_for_timeout(300)

@@ -1,5 +1,7 @@
 """What stands in for `Function` under a strict policy does what `Function` does."""
 
+import json
+
 import pytest
 
 from tests.environment import ROOT
@@ -9,7 +11,7 @@ PROGRAMS = [
     (["a"], "var v;v=a?a.x:-1;return [v,!!a,typeof v,!v,-v,~v]", [{"x": 4}]),
     (["n"], "var i,s;s=0;for(i=0;i<n;++i){s+=i;if(s>20){return s;}}return -s", [9]),
     (["n"], "var i,s;s=0;for(i=n;i--;){s|=i;}return s", [9]),
-    (["a"], "if(a===1){return 'x'.length}".replace("'x'", '"x"') + "else if(a<=2)return {\"two words\":a,b:[a,]};else{a=0}return a", [2]),
+    (["a"], "if(a===1){return 1}else if(a<3)return {\"two words\":a,b:[a]};else{a=0}return a", [2]),
     (["a"], "a.k=3;a[\"l\"]=a.k+=4;a.m=a.k++;return a", [{}]),
     (["a"], "return {\"f\":function(x,y){var z;z=x;return z+y+a}}.f(1,2)", [10]),
     (["f"], "var o;o={\"n\":2,\"g\":function(b){return this.n*b}};return o.g(21)", [0]),
@@ -37,8 +39,6 @@ def bare(page):
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=[source[:30] for _, source, _ in PROGRAMS])
 def test_a_program_gives_what_function_gives(bare, program):
-    import json
-
     ours, theirs = json.loads(bare.evaluate(RUN, list(program)))
     assert ours == theirs
 

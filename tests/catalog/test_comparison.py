@@ -43,7 +43,9 @@ def elsewhere(run):
 
 
 def comparison(*addresses):
-    return Comparison(tuple(find(letter, one) for letter, one in zip("abcd", addresses)))
+    return Comparison(
+        tuple(find(letter, one) for letter, one in zip("abcd", addresses, strict=False))
+    )
 
 
 def record(*addresses):
