@@ -32,6 +32,7 @@ Report = Callable[[int, int], None]  # done, of how many
 Answer = Callable[[Run, dict[str, Any], Report], Any]
 BETWEEN_LOOKS = 0.25  # seconds; during a job a worker looks for questions at most so often
 _BEAT_SECONDS = 5.0
+MOST_A_TOKEN = 200  # latents; dense dictionaries would answer with all there are
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +52,12 @@ def text(run: Run, asked: dict[str, Any], _report: Report) -> dict[str, Any]:
 
 
 def latents(run: Run, asked: dict[str, Any], _report: Report) -> dict[str, Any]:
-    """Every latent active on a text: where, and how strongly."""
-    found = typed(_bench(run.key), asked["text"])
+    """The latents active on a text: where, and how strongly."""
+    every = typed(_bench(run.key), asked["text"])
+    found = every.strongest(MOST_A_TOKEN)
     return {
         **_tokens(found),
+        "is_cut": len(found.values) < len(every.values),
         "positions": found.positions.tolist(),
         "latents": found.latents.tolist(),
         "values": found.values.tolist(),

@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from msgspec.structs import replace
 
+from featureviz.browse.asking import Asked
 from featureviz.browse.formats import THIN, percent, whole
 from featureviz.browse.rows import Reader, Row
 from featureviz.browse.run_status import commands_apart
 from featureviz.browse.switches import Switches
-from featureviz.catalog import questions, relations
+from featureviz.catalog import relations
 from featureviz.catalog.comparison import (
     LETTERS,
     Compared,
@@ -235,23 +236,20 @@ class ComparePage:
         return [PairRow(pair) for pair in self.comparison.pairs]
 
     @property
-    def asked(self) -> str:
-        """What became of the figures that need the weights: empty, `lacking`, or as a question."""
-        lacking = [row.pair for row in self.rows if row.pair.lacks_weights]
-        states = {pair.asked.state if pair.asked else "lacking" for pair in lacking}
-        ranked = ("running", "waiting", "lacking", "failed", "refused", "answered")
-        return next((state for state in ranked if state in states), "")
+    def lacks_weights(self) -> bool:
+        """Whether there are figures that only a worker can tell."""
+        return any(row.pair.lacks_weights for row in self.rows)
 
-    @property
-    def is_anyone_there(self) -> bool:
-        """Whether a worker is up to answer."""
-        return questions.is_anyone_there()
+    @cached_property
+    def asked(self) -> Asked:
+        """What became of asking one: the first pair that still waits, else the first that failed."""
+        found = [row.pair.asked for row in self.rows if row.pair.lacks_weights and row.pair.asked]
+        return Asked(min(found, key=lambda each: not each.is_open, default=None))
 
     @property
     def problem(self) -> list[str]:
         """Why a worker could not answer, commands apart."""
-        asked = [row.pair.asked for row in self.rows]
-        return commands_apart(next((each.problem for each in asked if each and each.problem), ""))
+        return commands_apart(self.asked.question.problem) if self.asked.question else []
 
     @property
     def answer(self) -> str:

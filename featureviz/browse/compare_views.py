@@ -5,12 +5,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from featureviz.browse.asking import asked_now
 from featureviz.browse.compare_page import ComparePage
 from featureviz.catalog import questions
 from featureviz.catalog.comparison import comparison_record
 from featureviz.dashboards.store import StoreError
-
-_PATIENCE = 2.0  # seconds a reader waits without being told anything
 
 
 @require_safe
@@ -32,8 +31,8 @@ def weights(request: HttpRequest) -> HttpResponse:
         asked = [pair.ask() for pair in lacking]
     except questions.TooMany:
         asked = []
-    if asked and questions.is_anyone_there():
-        questions.wait(asked[-1], _PATIENCE)
+    if asked:
+        asked_now(asked[-1])
     return redirect(f"{reverse('compare')}{page.query()}")
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import numpy as np
 import numpy.typing as npt
 
+from featureviz.browse.asking import Asked, asked_now
 from featureviz.browse.formats import THIN, activation, percent
 from featureviz.browse.run_status import commands_apart
 from featureviz.catalog import questions
@@ -110,28 +111,21 @@ class MapPage:
             return None
 
     @cached_property
-    def question(self) -> Question | None:
-        """What a worker was asked; none where a map is there, or too many readers wait."""
-        if self.map:
-            return None
+    def asked(self) -> Asked:
+        """What became of asking a worker for it: reading the page asks, once a run."""
         try:
             found = questions.ask(self.run, Question.Kind.MAP)
+            if found.state == Question.State.ANSWERED:  # and its file was deleted since
+                questions.again(found)
+                found = questions.ask(self.run, Question.Kind.MAP)
         except questions.TooMany:
-            return None
-        if found.state == Question.State.ANSWERED:  # and its file was deleted since
-            questions.again(found)
-        return found
+            return Asked(None)
+        return asked_now(found)
 
     @property
     def problem(self) -> list[str]:
-        """Why there is none, commands apart; empty: there will be one."""
-        question = self.question
-        return commands_apart(question.problem) if question and not question.is_open else []
-
-    @property
-    def is_anyone_there(self) -> bool:
-        """Whether a worker is up."""
-        return questions.is_anyone_there()
+        """Why there will be none, commands apart; empty: there will be one."""
+        return [] if self.asked.is_open else commands_apart(self.asked.problem)
 
     # ---------- what is on it ----------
 

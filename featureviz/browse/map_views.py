@@ -14,6 +14,8 @@ _NONE_YET = "This dictionary has no map yet; its page asks a worker for one."
 def page(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
     """The map, or how it comes about: reading it asks for it, once a run."""
     found = _page(request, model, dictionary)
+    if found.map is None and found.asked.is_answered:  # by a worker that is quick
+        found = _page(request, model, dictionary)
     name = "browse/map.html" if found.map else "browse/map_waits.html"
     return render(request, name, {"page": found, "run": found.run})
 

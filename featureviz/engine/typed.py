@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,19 @@ class Typed:
         mine = self.latents == latent
         found[self.positions[mine]] = self.values[mine]
         return found.tolist()
+
+    def strongest(self, most: int) -> Typed:
+        """The same with the `most` strongest latents of each position."""
+        order = np.lexsort((-np.abs(self.values), self.positions))
+        sorted_positions = self.positions[order]
+        rank = np.arange(len(order)) - np.searchsorted(sorted_positions, sorted_positions)
+        kept = np.sort(order[rank < most])
+        return replace(
+            self,
+            positions=self.positions[kept],
+            latents=self.latents[kept],
+            values=self.values[kept],
+        )
 
 
 def typed(bench: Bench, text: str) -> Typed:

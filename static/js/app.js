@@ -1,4 +1,5 @@
 // Every page is complete without these modules; each adds one behaviour.
+import { startAsking } from "./asking.js";
 import { startCopy } from "./copy.js";
 import { startHistogram } from "./histogram.js";
 import { startKeys } from "./keys.js";
@@ -13,6 +14,7 @@ startTheme();
 startCopy();
 startKeys();
 startPoll();
+startAsking();
 if (document.querySelector(".latent")) {
   startSwitches();
   startHistogram();

@@ -27,9 +27,6 @@ if (texts) {
   addEventListener("scroll", () => { if (!document.activeElement.closest(".row")) dim(); }, { passive: true });
 }
 
-// While a worker computes, the page looks again by itself.
-if (document.querySelector("[data-again]")) setTimeout(() => location.reload(), 1500);
-
 function siblings(row) {
   return [...row.parentElement.querySelectorAll(".row")];
 }

@@ -39,22 +39,25 @@ def plain(markup):
 
 
 def test_reading_a_map_that_is_not_there_asks_for_it_once(client, run):
-    questions.i_am_here()
     for _ in range(2):
-        assert "A worker lays out 24 latents" in plain(html(client))
+        said = html(client)
+        assert "A worker lays out 24 latents" in plain(said)
     asked = Question.objects.get()
     assert (asked.kind, asked.run) == ("map", run)
+    assert f'data-ask="/questions/{asked.pk}"' in said
 
 
 def test_without_a_worker_the_page_names_the_command(client, run):
-    assert "No worker is up. celery -A featureviz worker starts one" in plain(html(client))
+    said = plain(html(client))
+    assert "The map waits for a worker" in said
+    assert "celery -A featureviz worker starts one" in said
 
 
 def test_why_a_map_could_not_be_made_is_said(client, run):
     html(client)
     questions.refuse(questions.claim(), "These weights changed. Put `the old ones` back.")
     said = html(client)
-    assert "The map could not be made" in said
+    assert "There is no map yet" in said
     assert "<code>the old ones</code>" in said
 
 
