@@ -242,7 +242,7 @@ class ComparePage:
 
     @cached_property
     def asked(self) -> Asked:
-        """What became of asking one: the first pair that still waits, else the first that failed."""
+        """What became of asking one: of the pairs, one that still waits, else one that failed."""
         found = [row.pair.asked for row in self.rows if row.pair.lacks_weights and row.pair.asked]
         return Asked(min(found, key=lambda each: not each.is_open, default=None))
 

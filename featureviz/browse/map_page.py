@@ -48,7 +48,7 @@ Levels = npt.NDArray[np.int64]
 class Point(NamedTuple):
     """A latent on the map."""
 
-    index: int
+    latent: int  # its index
     n_active: int
     density: float
     max_activation: float
@@ -145,7 +145,7 @@ class MapPage:
     def clusters_of(self) -> Levels:
         """The cluster of every point."""
         assert self.map
-        return self.map.cluster_of[[point.index for point in self.points]].astype(np.int64)
+        return self.map.cluster_of[[point.latent for point in self.points]].astype(np.int64)
 
     @property
     def layouts(self) -> list[tuple[str, str, bool]]:
@@ -229,7 +229,7 @@ class MapPage:
             return []
         numbered = zip(self.points, self.clusters_of.tolist(), strict=True)
         members = [point for point, number in numbered if number == self.chosen - 1]
-        return sorted(members, key=lambda point: (-point.density, point.index))
+        return sorted(members, key=lambda point: (-point.density, point.latent))
 
     @property
     def shares(self) -> str:
@@ -272,7 +272,7 @@ def size_levels(sizes: Sequence[float]) -> Levels:
 def map_record(page: MapPage) -> dict[str, Any]:
     """The map as plain values, latent by latent; needs a stored map."""
     assert page.map
-    indices = [point.index for point in page.points]
+    indices = [point.latent for point in page.points]
     return {
         "dictionary": str(page.run.dictionary),
         "run": page.run.key,
@@ -315,7 +315,7 @@ def palette_of(colour: str) -> Sequence[str]:
 
 
 def _in_box(page: MapPage) -> tuple[Levels, Levels]:
-    indices = [point.index for point in page.points]
+    indices = [point.latent for point in page.points]
     x, y = (axis[indices].astype(np.float64) for axis in page.layout.points)
     return _fitted(x, _WIDTH), _HEIGHT - _fitted(y, _HEIGHT)
 

@@ -239,14 +239,14 @@ class Pair:
 
 NOT_KEPT = "Not computed for this pair yet."
 
-FIGURES = {
-    "n_both_active": Pair.n_both,
-    "jaccard": Pair.jaccard,
-    "activation_correlation": Pair.correlation,
-    "decoder_cosine": Pair.cosine,
-    "logit_weight_correlation": Pair.logit_correlation,
-    "firing_token_overlap": Pair.token_overlap,
-    "n_shared_promoted_tokens": Pair.shared_promoted,
+_FIGURES = {  # as records name them: as a pair does
+    "n_both_active": "n_both",
+    "jaccard": "jaccard",
+    "activation_correlation": "correlation",
+    "decoder_cosine": "cosine",
+    "logit_weight_correlation": "logit_correlation",
+    "firing_token_overlap": "token_overlap",
+    "n_shared_promoted_tokens": "shared_promoted",
 }
 
 
@@ -360,7 +360,7 @@ def _latent(each: Compared) -> dict[str, Any]:
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
-    figures = {name: each.fget(pair) for name, each in FIGURES.items() if each.fget}
+    figures: dict[str, Figure] = {name: getattr(pair, own) for name, own in _FIGURES.items()}
     return {
         "a": pair.a.address,
         "b": pair.b.address,

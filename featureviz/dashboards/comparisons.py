@@ -11,6 +11,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from featureviz.dashboards.classes import Sums, pearson
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.own_class import Firing, read_firing
 
+Token = TypeVar("Token", bound=Hashable)
 FIRINGS_HELD = 16  # latents; one that is active on a million tokens takes 12 MB
 
 
@@ -55,7 +57,7 @@ def fired_tokens(firing: Firing, corpus: StoredCorpus) -> Counter[int]:
     return Counter(dict(zip(tokens.tolist(), counts.tolist(), strict=True)))
 
 
-def overlap(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> float | None:
+def overlap(a: Mapping[Token, int], b: Mapping[Token, int]) -> float | None:
     """What two latents' shares of firing on each token have in common: Σ min(share, share).
 
     1: on every token the same share of firing; 0: no token in common; none where one never fires.

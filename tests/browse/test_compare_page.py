@@ -3,6 +3,7 @@
 import re
 import shutil
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -68,7 +69,7 @@ def test_the_answer_goes_by_the_tokens_each_fires_on(n_a, n_b, n_both, words):
         SimpleNamespace(letter=letter, dashboard=SimpleNamespace(n_active=n))
         for letter, n in (("a", n_a), ("b", n_b))
     )
-    pair = SimpleNamespace(a=a, b=b, meeting=Meeting(n_both, n_a + n_b - n_both, None))
+    pair: Any = SimpleNamespace(a=a, b=b, meeting=Meeting(n_both, n_a + n_b - n_both, None))
     assert plain(in_words(pair)).startswith(words)
 
 
@@ -142,6 +143,17 @@ def test_on_the_shared_scale_equal_activations_have_equal_colours(run):
     assert {1, 10} <= set(weak)
     assert shared.end_of_scale(shared.latents[1]) == shared.latents[0].dashboard.max_activation
     assert own.end_of_scale(own.latents[1]) == own.latents[1].dashboard.max_activation
+
+
+def test_histograms_face_each_other_on_one_axis_or_each_on_its_own(client, run):
+    """The last bar ends where the latent's maximum lies on the axis."""
+    small, large = (run.dashboard(index).max_activation for index in (6, 0))
+    for scale, expected in (("shared", 100 * small / large), ("own", 100.0)):
+        said = html(client, f"/compare?a=demo/sae/0&b=demo/sae/6&scale={scale}")
+        first, second = re.findall(r'<svg class="plot hist".*?</svg>', said)
+        for plot, end in ((first, 100.0), (second, expected)):
+            x, width = re.findall(r'x="([\d.]+)" width="([\d.]+)"', plot)[-1]
+            assert float(x) + float(width) == pytest.approx(end, abs=0.02)
 
 
 def test_switches_and_letters_stand_in_the_address(client, run):

@@ -125,12 +125,12 @@ def test_the_picture_has_a_dot_for_every_latent_and_nothing_a_policy_forbids(cli
 def test_a_cluster_is_listed_densest_first_by_its_address(client, mapped):
     page = MapPage.of(mapped, {"cluster": "2"})
     members = np.flatnonzero(page.map.cluster_of == 1).tolist()
-    assert sorted(point.index for point in page.listed) == members
+    assert sorted(point.latent for point in page.listed) == members
     densities = [point.density for point in page.listed]
     assert densities == sorted(densities, reverse=True)
     said = html(client, "/demo/sae/map?cluster=2")
     assert [int(index) for index in re.findall(r'<tr data-index="(\d+)"', said)] == [
-        point.index for point in page.listed
+        point.latent for point in page.listed
     ]
 
 
