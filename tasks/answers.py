@@ -18,8 +18,11 @@ from django.db import DatabaseError, connection
 
 from featureviz.catalog import questions
 from featureviz.catalog.models import Question, Run
+from featureviz.dashboards.maps import write_map
 from featureviz.dashboards.store import read_dashboard, write_pack
 from featureviz.engine.errors import TextError
+from featureviz.engine.latent_map import latent_map as mapped
+from featureviz.engine.pairs import pair_weights
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench, block_path
 from featureviz.engine.typed import Typed, typed
@@ -61,6 +64,21 @@ def latents(run: Run, asked: dict[str, Any], _report: Report) -> dict[str, Any]:
     }
 
 
+def latent_map(run: Run, _asked: dict[str, Any], _report: Report) -> None:
+    """Where the run's latents lie to each other, in a file of the run."""
+    bench = _bench(run.key)
+    rows = bench.dictionary.W_dec[:: run.ends]
+    write_map(run.folder, mapped(rows, bench.plan.dictionary_digest, bench.plan.seed))
+
+
+def weights(run: Run, asked: dict[str, Any], _report: Report) -> dict[str, float | None]:
+    """How a latent, or end, of the run and one of another go together by what they write."""
+    cosine, logits = pair_weights(
+        _bench(run.key), int(asked["latent"]), _bench(asked["other"]), int(asked["other_latent"])
+    )
+    return {"cosine": cosine, "logit_correlation": logits}
+
+
 def _tokens(found: Typed) -> dict[str, Any]:
     return {"tokens": found.tokens.tolist(), "counted": found.counted.tolist()}
 
@@ -69,6 +87,8 @@ _ANSWERS: dict[str, Answer] = {
     Question.Kind.EFFECTS: effects,
     Question.Kind.TEXT: text,
     Question.Kind.LATENTS: latents,
+    Question.Kind.MAP: latent_map,
+    Question.Kind.WEIGHTS: weights,
 }
 
 

@@ -33,6 +33,26 @@ def activation_histogram(dashboard: Dashboard) -> str:
     )
 
 
+def facing_histogram(dashboard: Dashboard, axis: float) -> str:
+    """Counts of an end's activations by size on a log axis, up to `axis`; beside others' alike."""
+    histogram = dashboard.histogram
+    edges = tuple(sorted(abs(edge) for edge in histogram.edges))
+    counts = histogram.counts if dashboard.max_activation > 0 else histogram.counts[::-1]
+    heights = _heights(counts, math.log1p)
+    bars = "".join(
+        f'<rect class="f" x="{100 * low / axis:.2f}" width="{100 * (high - low) / axis:.2f}" '
+        f'y="{100 - height:.1f}" height="{height:.1f}"></rect>'
+        for low, high, height in zip(edges[:-1], edges[1:], heights, strict=True)
+        if height
+    )
+    strongest = activation(dashboard.max_activation, dashboard.max_activation)
+    return (
+        '<svg class="plot hist" viewBox="0 0 100 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="Histogram of {whole(dashboard.n_active)} activations, strongest {strongest}">'
+        f"{bars}</svg>"
+    )
+
+
 def logit_histogram(histogram: Histogram) -> str:
     """Logit weights of the whole vocabulary, counts on a log axis."""
     heights = _heights(histogram.counts, math.log1p)

@@ -3,7 +3,15 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from featureviz.browse import api, ask_views, asking, run_pages, views
+from featureviz.browse import (
+    api,
+    ask_views,
+    asking,
+    compare_views,
+    map_views,
+    run_pages,
+    views,
+)
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -47,6 +55,9 @@ register_converter(IndexConverter, "index")
 urlpatterns = [
     path("", views.front, name="front"),
     path("api/feature/<name:model>/<name:dictionary>/<index:index>", api.feature, name="feature"),
+    path("compare", compare_views.compare, name="compare"),
+    path("compare/weights", compare_views.weights, name="compare-weights"),
+    path("compare.json", compare_views.record, name="compare-json"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
@@ -60,6 +71,9 @@ urlpatterns = [
     path("<model:model>/<name:dictionary>/jump", views.jump, name="jump"),
     path("<model:model>/<name:dictionary>/health", views.health, name="health"),
     path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),
+    path("<model:model>/<name:dictionary>/map", map_views.page, name="map"),
+    path("<model:model>/<name:dictionary>/map.json", map_views.points, name="map-json"),
+    path("<model:model>/<name:dictionary>/map.svg", map_views.picture, name="map-svg"),
     path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),
     path("<model:model>/<name:dictionary>/<index:index>.json", api.feature, name="latent-json"),
     path(

@@ -297,6 +297,8 @@ class Question(models.Model):
         EFFECTS = "effects"  # of one latent, on every example
         TEXT = "text"  # one latent's activations on a text
         LATENTS = "latents"  # the latents most active on a text
+        MAP = "map"  # where the latents of the dictionary lie to each other
+        WEIGHTS = "weights"  # cosine and logit-weight correlation of two latents
 
     class State(models.TextChoices):
         """Where a question stands."""

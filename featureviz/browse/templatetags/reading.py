@@ -14,6 +14,7 @@ from featureviz.browse.profile import Shown
 from featureviz.browse.rows import Row
 from featureviz.browse.strips import Strip
 from featureviz.browse.switches import Switches
+from featureviz.catalog.comparison import Compared
 from featureviz.dashboards.schema import Dashboard, Histogram
 from featureviz.dashboards.text import main_script, visible
 
@@ -55,6 +56,14 @@ def activation_histogram(dashboard: Dashboard) -> SafeString:
 def two_ends_histogram(ends: Ends) -> SafeString:
     """The histogram of both ends of a signed latent."""
     return mark_safe(two_ended(ends))  # noqa: S308 - numbers, and addresses escaped there
+
+
+@register.simple_tag
+def facing_histogram(each: Compared, scale: str, top: float) -> SafeString:
+    """The histogram of one of several latents, on an axis of its own or on theirs."""
+    axis = top if scale == "shared" else abs(each.dashboard.max_activation)
+    plot = plots.facing_histogram(each.dashboard, axis)
+    return mark_safe(plot)  # noqa: S308 - numbers only
 
 
 @register.simple_tag
