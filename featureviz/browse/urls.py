@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
 from featureviz.browse import api, run_pages, views
+from featureviz.browse.search import views as search
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -47,6 +48,8 @@ register_converter(IndexConverter, "index")
 urlpatterns = [
     path("", views.front, name="front"),
     path("api/feature/<name:model>/<name:dictionary>/<index:index>", api.feature, name="feature"),
+    path("search", search.search, name="search"),
+    path("search/complete", search.completions, name="search-complete"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
@@ -55,7 +58,6 @@ urlpatterns = [
     path("<model:model>/", views.model, name="model"),
     path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),
-    path("<model:model>/<name:dictionary>/jump", views.jump, name="jump"),
     path("<model:model>/<name:dictionary>/health", views.health, name="health"),
     path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),
     path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),

@@ -29,12 +29,20 @@ import numpy.typing as npt
 
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import Dashboard, Example, TokenWeight
-from featureviz.dashboards.words import CorpusWords, Ints, Phrase, inverted, read_array, write_folder
+from featureviz.dashboards.words import (
+    CorpusWords,
+    Ints,
+    Phrase,
+    inverted,
+    read_array,
+    write_folder,
+)
 
 _FOLDER = "finding"
 TOKENS = ("fires", "promotes", "suppresses")
 MOST_EXAMPLES = 400_000  # that hold a phrase: of more, only those that peak in it are looked at
 ELSEWHERE = 0.1  # of an example that peaks in the phrase, what one that only holds it counts
+DOUBT = 10  # so many more, that speak against it: a share of very few tells little
 
 FACTS = np.dtype(
     [
@@ -92,7 +100,7 @@ class Gathering:
         n_tokens = max(n_tokens, int(tokens.max(initial=0)) + 1)  # a padded unembedding
         by_token = np.empty(len(tokens), np.int32)
         starts = inverted(tokens, n_tokens, by_token)
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "latents": latents.astype(np.int32),
             "values": values.astype(np.float32),
             "tokens": tokens.astype(np.int32),
@@ -115,7 +123,7 @@ class Gathering:
         in_words = np.flatnonzero(places >= 0)
         starts = inverted(words.flat[places[in_words]], len(words.words), by_word)
         by_latent = np.lexsort((np.arange(len(latents)), -np.abs(activations), latents))
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "latents": latents.astype(np.int32),
             "positions": positions.astype(words.first.dtype),
             "activations": activations.astype(np.float32),
@@ -170,10 +178,10 @@ class TokenLists:
     folder: Path
     kind: str
 
-    def strengths(self, tokens: Ints, n_latents: int) -> npt.NDArray[np.float64]:
-        """How well each latent is found by any of some tokens; 0 where by none [n_latents].
+    def totals(self, tokens: Ints, n_latents: int) -> npt.NDArray[np.float64]:
+        """Of each latent, summed over those of some tokens in its list [n_latents].
 
-        Fires: the share of its firing on them. Else the sum of 1 / rank of those in its list.
+        Fires: the share of its firing on them. Else 1 / rank in the list.
         """
         entries = self._entries(tokens)
         latents = self._array("latents")[entries]
@@ -181,8 +189,7 @@ class TokenLists:
             weights = self._array("values")[entries].astype(np.float64)
         else:
             weights = 1.0 / (1 + entries - self._array("offsets")[latents])
-        found = np.bincount(latents, weights, minlength=n_latents)
-        return np.minimum(found, 1.0)
+        return np.bincount(latents, weights, minlength=n_latents).astype(np.float64)
 
     def of(self, latent: int) -> list[tuple[int, float]]:
         """The tokens of a latent, best first, each with its value."""
@@ -289,10 +296,24 @@ class RunIndex:
         peaks = self._count(found[inside])
         return Held(peaks, self._count(found) - peaks, only_peaks=False)
 
-    def strengths(self, held: Held) -> npt.NDArray[np.float64]:
-        """The share of its examples that peak in the phrase; others that hold it count a tenth."""
+    def by_tokens(self, kind: str, tokens: Ints) -> npt.NDArray[np.float64]:
+        """How well each latent is found by any of some tokens, at most 1; 0 where by none.
+
+        Fires: the active positions on them of all and DOUBT more. Else the sum of 1 / rank.
+        """
+        totals = self.tokens[kind].totals(tokens, len(self))
+        if kind == "fires":
+            n_active = self.fact("n_active")
+            totals *= n_active / (n_active + DOUBT)
+        return np.minimum(totals, 1.0)
+
+    def by_phrase(self, held: Held) -> npt.NDArray[np.float64]:
+        """How well each latent is found by a phrase, below 1; 0 where it is not.
+
+        The examples that peak in it, of all and DOUBT more; others that hold it count a tenth.
+        """
         count = held.at_peak + ELSEWHERE * held.elsewhere
-        return np.asarray(count / np.maximum(1, self.fact("n_examples")))
+        return np.asarray(count / (self.fact("n_examples") + DOUBT))
 
     def strongest(self, latent: int) -> Place | None:
         """A latent's strongest example; none where it has none."""

@@ -168,9 +168,7 @@ class Lexicon:
     def write(folder: Path, name: str, ordered: list[bytes]) -> None:
         """Keep texts that are in order already."""
         np.save(folder / f"{name}.text.npy", np.frombuffer(b"".join(ordered), np.uint8))
-        np.save(
-            folder / f"{name}.offsets.npy", np.cumsum([0, *map(len, ordered)], dtype=np.int64)
-        )
+        np.save(folder / f"{name}.offsets.npy", np.cumsum([0, *map(len, ordered)], dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -6,6 +6,7 @@ import { startLadder } from "./ladder.js";
 import { startPointer } from "./pointer.js";
 import { startPoll } from "./poll.js";
 import { startRows } from "./rows.js";
+import { startSearch } from "./search.js";
 import { startSwitches } from "./switches.js";
 import { startTheme } from "./theme.js";
 
@@ -13,6 +14,7 @@ startTheme();
 startCopy();
 startKeys();
 startPoll();
+startSearch();
 if (document.querySelector(".latent")) {
   startSwitches();
   startHistogram();

@@ -52,13 +52,13 @@ def explained(phrase: Phrase, user: "Reader") -> list[Explained]:
     found = Explanation.objects.readable(user)
     for at, word in enumerate(phrase.words):
         is_beginning = phrase.is_beginning and at == len(phrase) - 1
-        rows = ExplanationWord.objects.filter(_is(word, is_beginning))
-        found = found.filter(pk__in=rows.values("explanation"))
-    columns = ("dictionary_id", "index", "is_pinned")
-    if len(phrase) == 1:
-        return [Explained(*row) for row in found.values_list(*columns)]
-    rows = found.values_list("text", *columns)
-    return [Explained(*row) for text, *row in rows if phrase.within(text)]
+        words = ExplanationWord.objects.filter(_is(word, is_beginning))
+        found = found.filter(pk__in=words.values("explanation"))
+    if len(phrase) > 1:  # which words stand in a row, only the text can tell
+        rows = found.values_list("pk", "text")
+        found = found.filter(pk__in=[key for key, text in rows if phrase.within(text)])
+    rows_found = found.values_list("dictionary_id", "index", "is_pinned")
+    return [Explained(*row) for row in rows_found]
 
 
 def explained_at_all(user: "Reader") -> list[tuple[int, int]]:

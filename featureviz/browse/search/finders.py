@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -142,16 +142,16 @@ class Finder:
                 return self._by_explanation(Phrase.of(term.text, term.is_beginning), scope)
             case "context":
                 return self._by_context(term, scope)
-        return scope.index.tokens[kind].strengths(scope.tokens(term), len(scope))
+        return scope.index.by_tokens(kind, scope.tokens(term))
 
     def _by_context(self, term: Term, scope: Scope) -> Strengths:
         phrase = Phrase.of(term.text, term.is_beginning)
         if not phrase.words:
             return np.zeros(len(scope))
-        held = _held(scope.index, phrase)
+        held = held_by(scope.index, phrase)
         if held.only_peaks:
             self.frequent.add(term.text)
-        return scope.index.strengths(held)
+        return scope.index.by_phrase(held)
 
     def _by_explanation(self, phrase: Phrase | None, scope: Scope) -> Strengths:
         strengths = np.zeros(len(scope))
@@ -174,8 +174,11 @@ class Finder:
 
 
 @lru_cache(maxsize=64)
-def _held(index: RunIndex, phrase: Phrase) -> Held:
-    """An index never changes, and people turn pages; some megabytes are well spent."""
+def held_by(index: RunIndex, phrase: Phrase) -> Held:
+    """The examples of each latent that hold a phrase.
+
+    Kept: an index never changes, and people turn pages; some megabytes are well spent.
+    """
     return index.held(phrase)
 
 
@@ -187,13 +190,13 @@ def _by_number(term: Term, scope: Scope) -> Strengths:
     return strengths
 
 
-def _numbers(name: str, scope: Scope) -> npt.NDArray[np.generic]:
+def _numbers(name: str, scope: Scope) -> npt.NDArray[Any]:
     if name == "index":
         return np.arange(len(scope))
     return scope.index.fact("n_active" if name == "tokens" else name)
 
 
-def _within(wanted: Range, numbers: npt.NDArray[np.generic]) -> Mask:
+def _within(wanted: Range, numbers: npt.NDArray[Any]) -> Mask:
     above = numbers >= wanted.low if wanted.low_included else numbers > wanted.low
     below = numbers <= wanted.high if wanted.high_included else numbers < wanted.high
     return np.asarray(above & below)

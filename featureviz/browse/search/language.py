@@ -1,8 +1,8 @@
-"""The language of the search box: words, "words in a row", and operators such as density:<0.1%.
+r"""The language of the search box: words, "words in a row", and operators such as density:<0.1%.
 
 A query is terms between blanks; all must hold. A term is a word, a quotation, or `name:value`; a
 minus before it turns it round; a star after it lets it be a beginning: `beca*`, `fires:"in the"*`.
-In a quotation `\\"` is a quotation mark, `\\n` a newline. What is not understood is searched as
+In a quotation `\"` is a quotation mark, `\n` a newline. What is not understood is searched as
 words, and a Problem says so.
 """
 
@@ -39,7 +39,11 @@ CHOICES = {
 NAMES = {"dict": "a dictionary or a model"}
 OPERATORS = (*TEXTS, *NUMBERS, *CHOICES, *NAMES)
 _EXAMPLES = {"density": "density:<0.1%", "index": "index:5..10", "tokens": "tokens:>100"}
-_TERM = re.compile(r'(?P<minus>-?)(?:(?P<name>[A-Za-z]+):)?(?:"(?P<quoted>(?:[^"\\]|\\.)*)(?P<closed>"?)(?P<star>\*?)|(?P<plain>\S+))')  # fmt: skip  # noqa: E501
+_TERM = re.compile(
+    r"(?P<minus>-?)(?:(?P<name>[A-Za-z]+):)?"
+    r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)(?P<closed>"?)(?P<star>\*?)|(?P<plain>\S+))',
+    re.DOTALL,
+)
 _NUMBER = r"(-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*(%?)"
 _RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
 _COMPARED = re.compile(rf"(<=|>=|<|>|=)?{_NUMBER}")

@@ -182,9 +182,12 @@ class Results:
                 beginning = replace(term, is_beginning=True)
                 terms = tuple(beginning if each is term else each for each in asked.query.terms)
                 yield self._changed(replace(asked, query=Query(terms)), beginning)
-        for less in ({"kind": ""}, {"where": ""}, {"kind": "", "where": ""}):
-            if all(getattr(asked, name) for name in less):
-                yield self._changed(replace(asked, **less), None)
+        if asked.kind:
+            yield self._changed(replace(asked, kind=""), None)
+        if asked.where:
+            yield self._changed(replace(asked, where=""), None)
+        if asked.kind and asked.where:
+            yield self._changed(replace(asked, kind="", where=""), None)
 
     def _changed(self, asked: Asked, term: Term | None) -> Change:
         other = Results(asked, self.scopes, self.unindexed, self.finder)
