@@ -7,9 +7,10 @@ Gathered from the dashboards when a run is published. Layout of `<run>/finding/`
   `.values` [n] from `.offsets` [n_latents + 1], the `.latents` [n] they belong to, and `.by_token`
   [n] (entries by token) from `.starts` [n_tokens + 1].
 - `examples.*`: every kept example in which a latent is active, each place once, by context:
-  `.latents`, `.positions`, `.activations`, `.places` (the word at the peak, -1: none) [n] from
-  `.offsets` [n_contexts + 1]; `.by_word` (examples by the word at their peak) from `.starts`
-  [n_words + 1]; `.by_latent` (strongest first) from `.owned` [n_latents + 1].
+  `.latents`, `.positions`, `.activations`, `.words` and `.word_ends` (the places of the words at
+  the peak, from one up to another) [n] from `.offsets` [n_contexts + 1]; `.by_word` (examples by
+  the words at their peaks, whose places are `.peaks`) from `.starts` [n_words + 1]; `.by_latent`
+  (strongest first) from `.owned` [n_latents + 1].
 
 Of a signed latent both ends are in the lists of tokens it fires on and in the examples.
 """
@@ -118,18 +119,20 @@ class Gathering:
         latents, contexts, positions, activations = (
             one[order] for one in (latents, contexts, positions, activations)
         )
-        places = words.place_of(contexts, positions)
-        by_word = np.empty(int((places >= 0).sum()), np.int32)
-        in_words = np.flatnonzero(places >= 0)
-        starts = inverted(words.flat[places[in_words]], len(words.words), by_word)
+        begin, end = words.places_of(contexts, positions)
+        peaks, owners = ranges_of(begin, end), np.repeat(np.arange(len(begin)), end - begin)
+        by_word = np.empty(len(peaks), np.int64)
+        starts = inverted(words.flat[peaks], len(words.words), by_word)
         by_latent = np.lexsort((np.arange(len(latents)), -np.abs(activations), latents))
         arrays: dict[str, npt.NDArray[Any]] = {
             "latents": latents.astype(np.int32),
             "positions": positions.astype(words.first.dtype),
             "activations": activations.astype(np.float32),
-            "places": places.astype(words.postings.dtype),
+            "words": begin.astype(words.postings.dtype),
+            "word_ends": end.astype(words.postings.dtype),
             "offsets": np.searchsorted(contexts, np.arange(len(corpus.lengths) + 1)),
-            "by_word": in_words[by_word].astype(np.int32),
+            "by_word": owners[by_word].astype(np.int32),
+            "peaks": peaks[by_word].astype(words.postings.dtype),
             "starts": starts,
             "by_latent": by_latent.astype(np.int32),
             "owned": np.searchsorted(latents[by_latent], np.arange(len(self._facts) + 1)),
@@ -275,8 +278,8 @@ class RunIndex:
 
     @cached_property
     def _examples(self) -> dict[str, Any]:
-        names = ("latents", "positions", "activations", "places", "offsets",
-                 "by_word", "starts", "by_latent", "owned")  # fmt: skip
+        names = ("latents", "positions", "activations", "words", "word_ends", "offsets",
+                 "by_word", "peaks", "starts", "by_latent", "owned")  # fmt: skip
         return {name: read_array(self.folder, f"examples.{name}") for name in names}
 
     def held(self, phrase: Phrase, most: int = MOST_EXAMPLES) -> Held:
@@ -323,15 +326,17 @@ class RunIndex:
     def best_place(self, latent: int, phrase: Phrase) -> Place | None:
         """Its strongest example that peaks in a phrase, else its strongest that holds it."""
         owned, ranges = self._owned(latent), self.words.ranges(phrase)
-        places = self._examples["places"][owned].astype(np.int64)
+        begin, end = (self._examples[name][owned] for name in ("words", "word_ends"))
+        ranks = np.repeat(np.arange(len(owned)), end - begin)
+        peaks = ranges_of(begin.astype(np.int64), end.astype(np.int64))
         peaking = [
-            (int(np.argmax(hits)), at)
+            (int(ranks[np.argmax(hits)]), int(peaks[np.argmax(hits)]) - at)
             for at in range(len(ranges))
-            if (hits := (places >= 0) & self.words.stands_at(places - at, ranges)).any()
+            if (hits := self.words.stands_at(peaks - at, ranges)).any()
         ]
         if peaking:
-            first, at = min(peaking)
-            return self._place(int(owned[first]), int(places[first]) - at)
+            rank, place = min(peaking)
+            return self._place(int(owned[rank]), place)
         contexts = self._contexts(owned)
         starts, ends = self.words.offsets[contexts], self.words.offsets[contexts + 1]
         inside = ranges_of(starts, ends)
@@ -362,21 +367,22 @@ class RunIndex:
         return np.bincount(self._examples["latents"][examples], minlength=len(self))
 
     def _inside(self, examples: Ints, matches: Ints, length: int) -> npt.NDArray[np.bool_]:
-        """Whether the word at the peak is one of a phrase that begins at some places."""
-        places = self._examples["places"][examples]
-        before = np.searchsorted(matches, places, side="right") - 1
-        begin = matches[np.maximum(before, 0)] if len(matches) else places
-        return (before >= 0) & (places < begin + length)
+        """Whether a word at the peak is one of a phrase that begins at some places."""
+        begin, end = (self._examples[name][examples] for name in ("words", "word_ends"))
+        before = np.searchsorted(matches, end, side="left") - 1
+        last = matches[np.maximum(before, 0)] if len(matches) else end
+        return (before >= 0) & (begin < end) & (last + length > begin)
 
     def _peaking(self, ranges: list[range]) -> Ints:
         """The examples that peak in a phrase, found by the words at the peaks."""
         found = []
         starts = self._examples["starts"]
         for at, numbers in enumerate(ranges):
-            examples = self._examples["by_word"][starts[numbers.start] : starts[numbers.stop]]
-            places = self._examples["places"][examples].astype(np.int64)
-            found.append(examples[self.words.stands_at(places - at, ranges)])
-        return np.unique(np.concatenate(found)) if len(found) > 1 else found[0]
+            rows = slice(int(starts[numbers.start]), int(starts[numbers.stop]))
+            places = self._examples["peaks"][rows].astype(np.int64)
+            stands = self.words.stands_at(places - at, ranges)
+            found.append(self._examples["by_word"][rows][stands])
+        return np.unique(np.concatenate(found))
 
 
 def ranges_of(starts: Ints, ends: Ints) -> Ints:

@@ -292,17 +292,16 @@ class CorpusWords:
             fits &= self.contexts[inside] == self.contexts[ends]
         return fits
 
-    def place_of(self, contexts: Ints, positions: Ints) -> Ints:
-        """The word that each of some positions is part of; -1 where it is part of none."""
-        if not len(self.flat):
-            return np.full(len(contexts), -1, np.int64)
-        wide = int(max(self.last.max(), positions.max(initial=0))) + 1
-        keys = self.contexts.astype(np.int64) * wide + self.first
+    def places_of(self, contexts: Ints, positions: Ints) -> tuple[Ints, Ints]:
+        """The words that a token at each of some positions is part of: from a place up to another.
+
+        A token may hold no word, a piece of one, or several.
+        """
+        wide = int(max(self.last.max(initial=0), positions.max(initial=0))) + 1
+        base = self.contexts.astype(np.int64) * wide
         wanted = contexts.astype(np.int64) * wide + positions
-        found = np.searchsorted(keys, wanted, side="right") - 1
-        at = np.maximum(found, 0)
-        inside = (self.contexts[at] == contexts) & (self.last[at] >= positions) & (found >= 0)
-        return np.where(inside, found, -1)
+        start = np.searchsorted(base + self.last, wanted, side="left")
+        return start, np.maximum(start, np.searchsorted(base + self.first, wanted, side="right"))
 
 
 def read_array(folder: Path, name: str) -> Any:

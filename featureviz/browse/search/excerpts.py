@@ -82,6 +82,8 @@ def of_place(
     """An example: the text around its peak, or around the match where that is far from it."""
     context = ContextText.of(corpus, range(place.context, place.context + 1))
     peak = _peak(context, place.position)
+    while peak[1] - peak[0] > 1 and context.text[peak[0]] == " ":
+        peak = peak[0] + 1, peak[1]
     matches = sorted(between for phrase in phrases for between in phrase.within(context.text))
     seen = _nearby(context.text, peak, place, matches)
     marked = _Marked(context.text, matches, peak, level_of(place.activation, top) or 1)

@@ -54,11 +54,15 @@ def explained(phrase: Phrase, user: "Reader") -> list[Explained]:
         is_beginning = phrase.is_beginning and at == len(phrase) - 1
         words = ExplanationWord.objects.filter(_is(word, is_beginning))
         found = found.filter(pk__in=words.values("explanation"))
-    if len(phrase) > 1:  # which words stand in a row, only the text can tell
-        rows = found.values_list("pk", "text")
-        found = found.filter(pk__in=[key for key, text in rows if phrase.within(text)])
-    rows_found = found.values_list("dictionary_id", "index", "is_pinned")
-    return [Explained(*row) for row in rows_found]
+    latents = found.values_list("dictionary_id", "index", "is_pinned")
+    if len(phrase) == 1:
+        return [Explained(*latent) for latent in latents]
+    texts = found.values_list("dictionary_id", "index", "is_pinned", "text")
+    return [
+        Explained(dictionary, index, is_pinned)
+        for dictionary, index, is_pinned, text in texts
+        if phrase.within(text)  # which words stand in a row, only the text can tell
+    ]
 
 
 def explained_at_all(user: "Reader") -> list[tuple[int, int]]:
