@@ -382,7 +382,8 @@ class RunIndex:
             places = self._examples["peaks"][rows].astype(np.int64)
             stands = self.words.stands_at(places - at, ranges)
             found.append(self._examples["by_word"][rows][stands])
-        return np.unique(np.concatenate(found))
+        examples = np.sort(np.concatenate(found))
+        return examples[np.diff(examples, prepend=-1) > 0]
 
 
 def ranges_of(starts: Ints, ends: Ints) -> Ints:

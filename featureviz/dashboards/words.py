@@ -23,7 +23,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -61,7 +62,10 @@ _UNSPACED = (
     )
     + "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 )
-_WORD = re.compile(f"[{_UNSPACED}][{_MARK}]*|(?:[^\\W_{_UNSPACED}][{_MARK}]*)+")
+_WORD = re.compile(
+    rf"[a-zA-Z0-9]++(?=[\x00-\x7f]|\Z)"  # most words of most texts, sooner
+    rf"|[{_UNSPACED}][{_MARK}]*|(?:(?![{_UNSPACED}])[^\W_][{_MARK}]*)+"
+)
 
 
 class Span(NamedTuple):
@@ -74,12 +78,19 @@ class Span(NamedTuple):
 
 def fold(text: str) -> str:
     """Text as it is compared: compatible forms and cases are one."""
+    if text.isascii():  # the same, sooner
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def spans(text: str) -> Iterator[Span]:
     """The words of a text, in order."""
     return (Span(fold(match.group()), *match.span()) for match in _WORD.finditer(text))
+
+
+def nth_word(text: str, number: int) -> tuple[int, int]:
+    """The characters of one of a text's words, counted from 0."""
+    return next(islice(_WORD.finditer(text), number, None)).span()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +110,20 @@ class Phrase:
 
     def within(self, text: str) -> list[tuple[int, int]]:
         """Where it stands in a text: the characters of each place."""
-        found = list(spans(text))
+        found = list(_WORD.finditer(text))
+        words = [fold(match.group()) for match in found]
         last = len(self.words) - 1
         return [
-            (found[at].start, found[at + last].end)
+            (found[at].start(), found[at + last].end())
             for at in range(len(found) - last if self.words else 0)
-            if self._fits([span.word for span in found[at : at + last + 1]])
+            if self._fits(words, at)
         ]
 
-    def _fits(self, words: list[str]) -> bool:
-        if self.is_beginning:
-            return words[:-1] == [*self.words[:-1]] and words[-1].startswith(self.words[-1])
-        return words == [*self.words]
+    def _fits(self, words: list[str], at: int) -> bool:
+        *before, last = self.words
+        end = words[at + len(before)]
+        fits = end.startswith(last) if self.is_beginning else end == last
+        return fits and words[at : at + len(before)] == before
 
 
 @dataclass(frozen=True)
@@ -130,12 +143,13 @@ class ContextText:
         pieces = [vocabulary[token] if token >= 0 else b"\n" for token in tokens]
         ends = np.cumsum([len(piece) for piece in pieces])
         text = b"".join(pieces).decode(errors="surrogateescape")
-        starts = np.cumsum([0, *_utf8_sizes(text)])
-        return cls(
-            text,
-            np.searchsorted(ends, starts[:-1], side="right"),
-            np.searchsorted(ends, starts[1:] - 1, side="right"),
-        )
+        if text.isascii():
+            first = last = np.searchsorted(ends, np.arange(len(text)), side="right")
+        else:
+            after = np.cumsum(_utf8_sizes(text))
+            first = np.searchsorted(ends, np.concatenate(([0], after[:-1])), side="right")
+            last = np.searchsorted(ends, after - 1, side="right")
+        return cls(text, first, last)
 
     @staticmethod
     def shown(text: str) -> str:
@@ -152,7 +166,7 @@ def _utf8_sizes(text: str) -> Ints:
     return sizes.astype(np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lexicon:
     """Texts in the order of their UTF-8 bytes, memory-mapped."""
 
@@ -190,6 +204,16 @@ class Lexicon:
             return encoded[: len(wanted)] if is_beginning else encoded
 
         return range(bisect_left(every, wanted, key=key), bisect_right(every, wanted, key=key))
+
+
+@lru_cache(maxsize=256)
+def _ranges(words: Lexicon, phrase: Phrase) -> list[range]:
+    """The same phrase is looked up for every latent of a page."""
+    last = len(phrase) - 1
+    return [
+        words.range_of(word, phrase.is_beginning and at == last)
+        for at, word in enumerate(phrase.words)
+    ]
 
 
 @dataclass(frozen=True)
@@ -257,11 +281,7 @@ class CorpusWords:
 
     def ranges(self, phrase: Phrase) -> list[range]:
         """The numbers each word of a phrase may have; all but the last at most one."""
-        last = len(phrase) - 1
-        return [
-            self.words.range_of(word, phrase.is_beginning and at == last)
-            for at, word in enumerate(phrase.words)
-        ]
+        return _ranges(self.words, phrase)
 
     def n_places(self, numbers: range) -> int:
         """How often words stand in the corpus."""

@@ -12,7 +12,7 @@ from featureviz.browse.rows import level_of
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.finding import Place
 from featureviz.dashboards.text import Script, main_script, visible
-from featureviz.dashboards.words import ContextText, Phrase, spans
+from featureviz.dashboards.words import ContextText, Phrase, nth_word
 
 REACH = 44  # characters shown either side
 _FARTHEST = 90  # characters between the peak and a match that are still shown together
@@ -100,9 +100,9 @@ def _nearby(text: str, peak: Between, place: Place, matches: list[Between]) -> B
     """What the excerpt is about: the peak, and the match if it is near; else the match alone."""
     if place.word < 0 or not matches:
         return peak
-    word = next(span for at, span in enumerate(spans(text)) if at == place.word)
-    both = min(peak[0], word.start), max(peak[1], word.end)
-    return both if both[1] - both[0] <= _FARTHEST else (word.start, word.end)
+    word = nth_word(text, place.word)
+    both = min(peak[0], word[0]), max(peak[1], word[1])
+    return both if both[1] - both[0] <= _FARTHEST else word
 
 
 def _around(text: str, between: Between, reach: int) -> Between:

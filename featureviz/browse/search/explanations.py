@@ -1,31 +1,23 @@
 """Explanations found by their words: whole words, beginnings, words in a row."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import IntegerField, Q
+from django.db.models.functions import Cast
 from django.db.models.signals import post_save
 
 from featureviz.annotate.models import Explanation
 from featureviz.browse.search.models import ExplanationWord
-from featureviz.dashboards.words import Phrase, spans
+from featureviz.dashboards.words import Ints, Phrase, spans
 
 if TYPE_CHECKING:
     from featureviz.annotate.models import Reader
 
 _BATCH = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """A latent whose explanation was found."""
-
-    dictionary: int
-    index: int
-    is_pinned: bool
 
 
 def follow() -> None:
@@ -45,29 +37,25 @@ def reindex_explanations() -> int:
     return count
 
 
-def explained(phrase: Phrase, user: "Reader") -> list[Explained]:
-    """The latents with an explanation that holds a phrase."""
-    if not phrase.words:
-        return []
-    found = Explanation.objects.readable(user)
-    for at, word in enumerate(phrase.words):
-        is_beginning = phrase.is_beginning and at == len(phrase) - 1
+def explained(phrase: Phrase | None, user: "Reader") -> Ints:
+    """The latents with an explanation that holds a phrase, or with any.
+
+    Rows of dictionary, index, and 1 where it is the pinned one [n, 3].
+    """
+    found = Explanation.objects.readable(user).order_by()
+    for at, word in enumerate(phrase.words if phrase else ()):
+        is_beginning = bool(phrase and phrase.is_beginning and at == len(phrase) - 1)
         words = ExplanationWord.objects.filter(_is(word, is_beginning))
         found = found.filter(pk__in=words.values("explanation"))
-    latents = found.values_list("dictionary_id", "index", "is_pinned")
-    if len(phrase) == 1:
-        return [Explained(*latent) for latent in latents]
-    texts = found.values_list("dictionary_id", "index", "is_pinned", "text")
-    return [
-        Explained(dictionary, index, is_pinned)
-        for dictionary, index, is_pinned, text in texts
-        if phrase.within(text)  # which words stand in a row, only the text can tell
-    ]
-
-
-def explained_at_all(user: "Reader") -> list[tuple[int, int]]:
-    """Dictionary and index of every latent that has an explanation."""
-    return list(Explanation.objects.readable(user).values_list("dictionary_id", "index"))
+    if phrase and len(phrase) > 1:  # which words stand in a row, only the text can tell
+        texts = found.values_list("text", "dictionary_id", "index", "is_pinned")
+        rows = [row for text, *row in texts if phrase.within(text)]
+    elif phrase and not phrase.words:
+        rows = []
+    else:
+        is_pinned = Cast("is_pinned", IntegerField())  # a boolean would be made of each row
+        rows = list(found.values_list("dictionary_id", "index", is_pinned))
+    return np.array(rows, np.int64).reshape(-1, 3)
 
 
 def of_latents(wanted: Iterable[tuple[int, int]], user: "Reader") -> list[Explanation]:

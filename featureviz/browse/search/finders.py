@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from featureviz.browse.search.explanations import Explained, explained, explained_at_all
+from featureviz.browse.search.explanations import explained
 from featureviz.browse.search.language import Range, Term
 from featureviz.catalog.finding import opened
 from featureviz.catalog.models import Run
+from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.density import FEW, ULTRALOW
 from featureviz.dashboards.finding import Held, RunIndex
 from featureviz.dashboards.text import readable
@@ -54,6 +55,11 @@ class Scope:
         return cls(run, index) if index else None
 
     @cached_property
+    def corpus(self) -> StoredCorpus:
+        """Where the text comes from."""
+        return self.run.corpus.stored
+
+    @cached_property
     def address(self) -> str:
         """<model>/<dictionary>."""
         return str(self.run.dictionary)
@@ -74,7 +80,7 @@ class Scope:
         found = words.token_ids[numbers.start : numbers.stop]
         if bare == wanted:
             return found
-        vocabulary = self.run.corpus.stored.vocabulary
+        vocabulary = self.corpus.vocabulary
         fits = [_reads_as(vocabulary[token], wanted, term.is_beginning) for token in found.tolist()]
         return found[np.array(fits, np.bool_)]
 
@@ -109,7 +115,7 @@ class Finder:
     """Holds terms against runs, for one reader; what needs the database is asked once."""
 
     user: Reader
-    _explained: dict[Phrase | None, dict[int, list[tuple[int, bool]]]] = field(default_factory=dict)
+    _explained: dict[Phrase | None, Ints] = field(default_factory=dict)
     frequent: set[str] = field(default_factory=set)  # texts so frequent that only peaks counted
 
     def match(self, term: Term, scope: Scope) -> Match:
@@ -155,22 +161,13 @@ class Finder:
 
     def _by_explanation(self, phrase: Phrase | None, scope: Scope) -> Strengths:
         strengths = np.zeros(len(scope))
-        for index, is_pinned in self._explained_in(phrase).get(scope.run.dictionary_id, ()):
-            if index < len(scope):
-                strengths[index] = max(strengths[index], _PINNED if is_pinned else _OTHER)
-        return strengths
-
-    def _explained_in(self, phrase: Phrase | None) -> dict[int, list[tuple[int, bool]]]:
         if phrase not in self._explained:
-            found = self._explained[phrase] = {}
-            rows: list[Explained] = (
-                [Explained(*row, True) for row in explained_at_all(self.user)]
-                if phrase is None
-                else explained(phrase, self.user)
-            )
-            for row in rows:
-                found.setdefault(row.dictionary, []).append((row.index, row.is_pinned))
-        return self._explained[phrase]
+            self._explained[phrase] = explained(phrase, self.user)
+        dictionary, index, is_pinned = self._explained[phrase].T
+        here = (dictionary == scope.run.dictionary_id) & (index < len(scope))
+        strengths[index[here]] = _OTHER
+        strengths[index[here & (is_pinned > 0)]] = _PINNED
+        return strengths
 
 
 @lru_cache(maxsize=64)

@@ -74,7 +74,7 @@ class Hit:
         """<model>/<dictionary>/<index>."""
         return f"{self.scope.address}/{self.index}"
 
-    @property
+    @cached_property
     def url(self) -> str:
         """Its page."""
         dictionary = self.scope.run.dictionary
@@ -131,7 +131,7 @@ class Hit:
         return tuple(self._read(token) for token, _ in tokens[:_FEW])
 
     def _read(self, token: int) -> str:
-        vocabulary = self.scope.run.corpus.stored.vocabulary
+        vocabulary = self.scope.corpus.vocabulary
         return readable(vocabulary[token]) if token < len(vocabulary) else f"‹{token}›"
 
     def _reasons(self, kind: str) -> Iterator[Reason]:
@@ -169,7 +169,7 @@ class Hit:
         for phrase in _phrases(terms):
             if place := index.best_place(self.index, phrase):
                 excerpt = excerpts.of_place(
-                    self.scope.run.corpus.stored, place, self._top(place.activation), [phrase]
+                    self.scope.corpus, place, self._top(place.activation), [phrase]
                 )
                 yield Reason("context", excerpt=excerpt, note=self._counted(phrase))
 
@@ -184,7 +184,7 @@ class Hit:
         place = self.scope.index.strongest(self.index)
         if place is None:
             return None
-        corpus = self.scope.run.corpus.stored
+        corpus = self.scope.corpus
         excerpt = excerpts.of_place(corpus, place, self._top(place.activation))
         return Reason("context", excerpt=excerpt, note="strongest")
 

@@ -16,7 +16,7 @@ from featureviz.catalog.models import Run
 if TYPE_CHECKING:
     from featureviz.annotate.models import Reader
 
-PAGE_SIZE = 25
+PAGE_SIZE = 20
 SORTS = ("best", "-density", "density", "-max", "max", "index")
 
 
