@@ -41,7 +41,7 @@ from featureviz.dashboards.words import (
 
 _FOLDER = "finding"
 TOKENS = ("fires", "promotes", "suppresses")
-MOST_EXAMPLES = 400_000  # that hold a phrase: of more, only those that peak in it are looked at
+MOST_EXAMPLES = 200_000  # that hold a phrase: of more, only those that peak in it are looked at
 ELSEWHERE = 0.1  # of an example that peaks in the phrase, what one that only holds it counts
 DOUBT = 10  # so many more, that speak against it: a share of very few tells little
 

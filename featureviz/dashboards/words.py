@@ -196,24 +196,20 @@ class Lexicon:
 
     def range_of(self, text: str, is_beginning: bool = False) -> range:
         """The numbers of the texts that are this one, or begin with it."""
-        wanted = text.encode()
-        every = range(len(self))
-
-        def key(number: int) -> bytes:
-            encoded = self.encoded(number)
-            return encoded[: len(wanted)] if is_beginning else encoded
-
-        return range(bisect_left(every, wanted, key=key), bisect_right(every, wanted, key=key))
+        return _range_of(self, text, is_beginning)
 
 
-@lru_cache(maxsize=256)
-def _ranges(words: Lexicon, phrase: Phrase) -> list[range]:
-    """The same phrase is looked up for every latent of a page."""
-    last = len(phrase) - 1
-    return [
-        words.range_of(word, phrase.is_beginning and at == last)
-        for at, word in enumerate(phrase.words)
-    ]
+@lru_cache(maxsize=1024)
+def _range_of(lexicon: Lexicon, text: str, is_beginning: bool) -> range:
+    """The same text is looked up for every latent of a page."""
+    wanted = text.encode()
+    every = range(len(lexicon))
+
+    def key(number: int) -> bytes:
+        encoded = lexicon.encoded(number)
+        return encoded[: len(wanted)] if is_beginning else encoded
+
+    return range(bisect_left(every, wanted, key=key), bisect_right(every, wanted, key=key))
 
 
 @dataclass(frozen=True)
@@ -281,7 +277,11 @@ class CorpusWords:
 
     def ranges(self, phrase: Phrase) -> list[range]:
         """The numbers each word of a phrase may have; all but the last at most one."""
-        return _ranges(self.words, phrase)
+        last = len(phrase) - 1
+        return [
+            self.words.range_of(word, phrase.is_beginning and at == last)
+            for at, word in enumerate(phrase.words)
+        ]
 
     def n_places(self, numbers: range) -> int:
         """How often words stand in the corpus."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,7 @@ LABELS = {
     "context": "context",
     "suppresses": "suppresses",
 }
+_EMPHASIS = re.compile(r"^#+ |\*\*|`")  # of Markdown, of which a title needs none
 _FEW = 3  # tokens shown where a latent has many
 
 
@@ -83,7 +85,8 @@ class Hit:
     @property
     def title(self) -> str:
         """What it is said to stand for, in a line; empty where nobody said."""
-        return next((each.text.strip().split("\n")[0] for each in self.explanations), "")
+        lines = (each.text.strip().split("\n")[0] for each in self.explanations)
+        return _EMPHASIS.sub("", next(lines, ""))
 
     @property
     def signature(self) -> str:
