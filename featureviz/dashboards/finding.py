@@ -241,9 +241,9 @@ class Place:
     word: int  # the phrase's first word, counted in the context from 0; -1: no phrase
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunIndex:
-    """What a published run's latents are found by."""
+    """What a published run's latents are found by; written again, it is another."""
 
     folder: Path
     words: CorpusWords

@@ -38,6 +38,7 @@ CHOICES = {
 }
 NAMES = {"dict": "a dictionary or a model"}
 OPERATORS = (*TEXTS, *NUMBERS, *CHOICES, *NAMES)
+MOST_TERMS = 12
 _EXAMPLES = {"density": "density:<0.1%", "index": "index:5..10", "tokens": "tokens:>100"}
 _TERM = re.compile(
     r"(?P<minus>-?)(?:(?P<name>[A-Za-z]+):)?"
@@ -142,8 +143,13 @@ class Query:
 
 def parse(text: str) -> Query:
     """Read a query; every text is one."""
-    terms, problems = [], []
+    terms: list[Term] = []
+    problems: list[Problem] = []
     for match in _TERM.finditer(text):
+        if len(terms) == MOST_TERMS:
+            message = f"Only the first {MOST_TERMS} terms were read."
+            problems.append(Problem(message, match.start(), len(text)))
+            break
         term, problem = _Reader(match).read()
         if term:
             terms.append(term)

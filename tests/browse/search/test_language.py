@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from featureviz.browse.search.language import (
     CHOICES,
+    MOST_TERMS,
     NAMES,
     NUMBERS,
     TEXTS,
@@ -111,6 +112,14 @@ def test_what_is_not_understood_is_said_and_stops_nothing(text, said, terms):
     query = parse(text)
     assert query.terms == terms
     assert [said in problem.message for problem in query.problems] == [True]
+
+
+def test_of_too_many_terms_the_first_are_read_and_the_rest_is_pointed_at():
+    text = " ".join(f"w{number}" for number in range(MOST_TERMS + 2))
+    query = parse(text)
+    assert [term.text for term in query.terms] == text.split()[:MOST_TERMS]
+    (problem,) = query.problems
+    assert text[problem.start : problem.end] == f"w{MOST_TERMS} w{MOST_TERMS + 1}"
 
 
 def test_a_problem_points_at_its_own_characters():
