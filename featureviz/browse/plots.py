@@ -98,6 +98,19 @@ def length_bar(share: float, classes: str) -> str:
     )
 
 
+def level_strip(levels: Sequence[int]) -> str:
+    """A text as a strip of cells, one a token, each in the colour of its activation."""
+    cells = "".join(
+        f'<rect class="l{level}" x="{at}" width="1" height="1"></rect>'
+        for at, level in enumerate(levels)
+        if level
+    )
+    return (
+        f'<svg class="levels" viewBox="0 0 {len(levels)} 1" preserveAspectRatio="none" '
+        f'aria-hidden="true">{cells}</svg>'
+    )
+
+
 def _heights(counts: Sequence[int], scale: Callable[[float], float]) -> list[float]:
     tallest = scale(max(counts, default=0)) or 1
     return [max(_LOWEST, 100 * scale(count) / tallest) if count else 0 for count in counts]

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from featureviz.browse import api, run_pages, views
+from featureviz.browse import api, ask_views, asking, run_pages, views
 from featureviz.browse.search import views as search
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
@@ -55,6 +55,8 @@ urlpatterns = [
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
     path("runs/<key:key>/cancel", run_pages.cancel, name="run-cancel"),
     path("runs/<key:key>/resume", run_pages.resume, name="run-resume"),
+    path("questions/<uuid:question>", asking.live, name="question"),
+    path("search/text", ask_views.by_text, name="by-text"),
     path("<model:model>/", views.model, name="model"),
     path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),
@@ -62,6 +64,10 @@ urlpatterns = [
     path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),
     path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),
     path("<model:model>/<name:dictionary>/<index:index>.json", api.feature, name="latent-json"),
+    path(
+        "<model:model>/<name:dictionary>/<index:index>/effects", ask_views.effects, name="effects"
+    ),
+    path("<model:model>/<name:dictionary>/<index:index>/text", ask_views.own_text, name="own-text"),
     path(
         "<model:model>/<name:dictionary>/<index:index>/",
         RedirectView.as_view(pattern_name="latent", query_string=True),

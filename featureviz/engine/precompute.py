@@ -26,7 +26,7 @@ from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
 from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.effects import logit_weights, normalised_logit_weights, with_logits
-from featureviz.engine.ends import with_both_ends
+from featureviz.engine.ends import of_both_ends, with_both_ends
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
 from featureviz.engine.final_norm import FinalNorm, final_norm
 from featureviz.engine.health import HealthGatherer, health
@@ -163,6 +163,16 @@ class Bench:
         dashboards = with_both_ends(dashboards, self.plan.ends)
         write_pack(block_path(self._folder, number), dashboards)
         report(len(dashboards))
+
+    def with_all_effects(
+        self, dashboard: Dashboard, report: Callable[[int, int], None]
+    ) -> Dashboard:
+        """A written dashboard with the ablation effects of every example, as `ablate="all"` has it.
+
+        `report` is told how many contexts are done, and of how many.
+        """
+        ends = of_both_ends(dashboard, self.plan.ends)
+        return with_both_ends(with_effects(ends, self._workplace, "all", report), self.plan.ends)[0]
 
     @cached_property
     def subject(self) -> Subject:

@@ -1,4 +1,5 @@
 // Every page is complete without these modules; each adds one behaviour.
+import { startAsking } from "./asking.js";
 import { startCopy } from "./copy.js";
 import { startHistogram } from "./histogram.js";
 import { startKeys } from "./keys.js";
@@ -15,6 +16,7 @@ startCopy();
 startKeys();
 startPoll();
 startSearch();
+startAsking();
 if (document.querySelector(".latent")) {
   startSwitches();
   startHistogram();

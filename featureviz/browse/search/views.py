@@ -196,6 +196,14 @@ class SearchPage:
                 for each in self.results.changes]  # fmt: skip
 
     @property
+    def by_text(self) -> str:
+        """The end of the address that runs what was typed through a model; empty for operators."""
+        if any(term.name for term in self.asked.query.terms):
+            return ""
+        given = {"text": self.typed, "where": self.asked.where}
+        return f"?{urlencode({name: value for name, value in given.items() if value})}"
+
+    @property
     def frequent(self) -> list[str]:
         """Texts that stand in so many contexts that only peaks were counted."""
         return sorted(self.results.finder.frequent)

@@ -1,5 +1,6 @@
 """Tags and filters of every template: numbers, tokens, strips, plots."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from django import template
@@ -7,6 +8,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from featureviz.browse import formats, plots
+from featureviz.browse.by_text import ByText
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.ends import Ends, two_ended
 from featureviz.browse.profile import Shown
@@ -88,6 +90,18 @@ def length_bar(value: float, longest: float, classes: str = "") -> SafeString:
     """A thin bar for a number beside it."""
     share = abs(value) / abs(longest) if longest else 0.0
     return mark_safe(plots.length_bar(share, classes))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def level_strip(levels: Sequence[int]) -> SafeString:
+    """Where on a text a latent fires."""
+    return mark_safe(plots.level_strip(levels))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def by_text_query(by_text: ByText, **changes: object) -> str:
+    """The address of the latents of a text, with changes."""
+    return by_text.address(**{name: str(value) for name, value in changes.items()})
 
 
 @register.simple_tag

@@ -127,6 +127,12 @@ def test_nothing_found_links_to_what_would_find_something(client, run):
         assert len(hits(found)) == int(count)
 
 
+def test_words_that_are_found_nowhere_can_be_run_as_a_text(client, run):
+    markup = html.unescape(page(client, q="zebras & lions", where="demo/sae"))
+    assert 'href="/search/text?text=zebras+%26+lions&where=demo%2Fsae"' in markup
+    assert "/search/text?" not in page(client, q="fires:zebras")
+
+
 def test_the_ways_and_the_places_are_counted_and_linked(client, run):
     searchable(dictionary="b", n_latents=5)
     markup = page(client, q="something", sort="-max")
