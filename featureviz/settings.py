@@ -43,7 +43,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "featureviz.catalog",
+    "featureviz.annotate",
     "featureviz.browse",
+    "featureviz.browse.search",
     "tasks",
 ]
 MIDDLEWARE = [

@@ -12,6 +12,7 @@ from featureviz.browse import (
     run_pages,
     views,
 )
+from featureviz.browse.search import views as search
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -58,6 +59,8 @@ urlpatterns = [
     path("compare", compare_views.compare, name="compare"),
     path("compare/weights", compare_views.weights, name="compare-weights"),
     path("compare.json", compare_views.record, name="compare-json"),
+    path("search", search.search, name="search"),
+    path("search/complete", search.completions, name="search-complete"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
@@ -68,7 +71,6 @@ urlpatterns = [
     path("<model:model>/", views.model, name="model"),
     path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),
-    path("<model:model>/<name:dictionary>/jump", views.jump, name="jump"),
     path("<model:model>/<name:dictionary>/health", views.health, name="health"),
     path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),
     path("<model:model>/<name:dictionary>/map", map_views.page, name="map"),

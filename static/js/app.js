@@ -7,6 +7,7 @@ import { startLadder } from "./ladder.js";
 import { startPointer } from "./pointer.js";
 import { startPoll } from "./poll.js";
 import { startRows } from "./rows.js";
+import { startSearch } from "./search.js";
 import { startSwitches } from "./switches.js";
 import { startTheme } from "./theme.js";
 
@@ -14,6 +15,7 @@ startTheme();
 startCopy();
 startKeys();
 startPoll();
+startSearch();
 startAsking();
 if (document.querySelector(".latent")) {
   startSwitches();

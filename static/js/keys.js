@@ -28,7 +28,7 @@ const ACTS = {
   n: () => onLatent(() => flip("num")),
   s: () => enter("silent"),
   u: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
-  "/": () => document.getElementById("to")?.focus(),
+  "/": () => document.getElementById("q")?.focus(),
   "?": (dialog) => dialog.showModal(),
 };
 

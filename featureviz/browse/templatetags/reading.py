@@ -1,6 +1,7 @@
 """Tags and filters of every template: numbers, tokens, strips, plots."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from django import template
 from django.utils.html import escape
@@ -27,6 +28,7 @@ for _format in (formats.whole, formats.fixed, formats.signed, formats.percent, f
 
 
 @register.filter
+@lru_cache(maxsize=1 << 14)
 def token(text: str) -> SafeString:
     """A token on its chip: isolated, in its own language, blanks at its ends shown as ␣."""
     shown = visible(text)
