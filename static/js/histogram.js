@@ -1,12 +1,81 @@
-// A bar of the histogram says its bounds and its exact count.
+// A bar of the histogram says its bounds and its exact count; chosen, it also picks its tokens out
+// of the examples. All bars are one tab stop, arrows move between them.
+const plot = document.querySelector(".hist");
+const readout = document.getElementById("readout");
+const main = document.querySelector(".latent");
+const bars = plot ? [...plot.querySelectorAll("a")] : [];
+const STEPS = { ArrowRight: 1, ArrowLeft: -1, PageUp: 5, PageDown: -5, Home: -Infinity, End: Infinity };
+let silent = "";
+let chosen = null;
+
 export function startHistogram() {
-  const plot = document.querySelector(".hist");
-  const readout = document.getElementById("readout");
-  if (!plot) return;
-  const silent = readout.textContent;
-  plot.addEventListener("pointerover", ({ target }) => {
-    const bar = target.closest("a");
-    if (bar) readout.textContent = bar.querySelector("title").textContent;
+  if (!bars.length) return;
+  silent = readout.textContent;
+  bars[0].setAttribute("tabindex", "0");
+  plot.addEventListener("pointerover", ({ target }) => tell(target.closest("a")));
+  plot.addEventListener("pointerleave", () => tell(null));
+  plot.addEventListener("focusin", ({ target }) => { enter(target); tell(target); });
+  plot.addEventListener("focusout", () => tell(null));
+  plot.addEventListener("click", (event) => {
+    const bar = event.target.closest("a");
+    if (bar === chosen) event.preventDefault(); // the second click only lets go
+    choose(bar === chosen ? null : bar);
   });
-  plot.addEventListener("pointerleave", () => { readout.textContent = silent; });
+  plot.addEventListener("keydown", (event) => {
+    const by = STEPS[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    const at = Math.max(0, Math.min(bars.length - 1, bars.indexOf(event.target) + by));
+    bars[at].focus();
+  });
+  document.addEventListener("keydown", ({ key }) => { if (key === "Escape") choose(null); });
+}
+
+// The tokens of the chosen bar, again: rows may have been drawn anew.
+export function pickOut() {
+  if (!chosen) return;
+  const [low, high] = bounds(chosen);
+  for (const token of document.querySelectorAll(".row b[data-a]")) {
+    const activation = Number(token.dataset.a);
+    token.classList.toggle("in", low < activation && activation <= high);
+  }
+}
+
+function choose(bar) {
+  chosen?.classList.remove("on");
+  chosen = bar;
+  if (!bar) {
+    delete main.dataset.bin;
+    return tell(null);
+  }
+  bar.classList.add("on");
+  main.dataset.bin = "chosen";
+  pickOut();
+  tell(null);
+  document.getElementById("say").textContent = readout.textContent;
+}
+
+function enter(bar) {
+  for (const each of bars) each.setAttribute("tabindex", each === bar ? "0" : "-1");
+}
+
+function tell(bar) {
+  readout.textContent = bar ? said(bar) : chosen ? `${said(chosen)}; ${shown()} on this page` : silent;
+}
+
+function said(bar) {
+  return bar.querySelector("title").textContent;
+}
+
+function shown() {
+  return document.querySelectorAll(".row b.in").length;
+}
+
+// Bars are equally wide, from 0 to the extreme or from the extreme to 0; as shown, tokens are rounded.
+function bounds(bar) {
+  const top = Number(main.dataset.top);
+  const width = Math.abs(top) / bars.length;
+  const low = Math.min(0, top) + bars.indexOf(bar) * width;
+  const rounding = Math.abs(top) / 20000;
+  return [low + rounding, low + width + rounding];
 }

@@ -20,7 +20,7 @@ export function startPointer() {
     if (event.pointerType === "touch" && mark && mark !== litMark()) light(mark);
     else openOrClose(row);
   });
-  document.addEventListener("click", (event) => { if (!event.target.closest(".row")) dim(); });
+  document.addEventListener("click", (event) => { if (!event.target.closest(".row, #tip")) dim(); });
 }
 
 function under({ target, clientX, clientY }) {
