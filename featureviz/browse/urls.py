@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from featureviz.browse import api, run_pages, sharing, views
+from featureviz.browse import api, components, run_pages, sharing, views
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -47,6 +47,8 @@ register_converter(IndexConverter, "index")
 urlpatterns = [
     path("", views.front, name="front"),
     path("api/feature/<name:model>/<name:dictionary>/<index:index>", api.feature, name="feature"),
+    path("components/", components.components, name="components"),
+    path("components/<index:index>", components.components),
     path("embed/<name:model>/<name:dictionary>/<index:index>", sharing.embed, name="embed"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),

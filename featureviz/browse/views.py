@@ -7,10 +7,11 @@ from django.db.models import Count, Max, Min
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import cache_control, never_cache
-from django.views.decorators.http import conditional_page, require_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
 from featureviz.browse.formats import THIN, decimals_for
+from featureviz.browse.freshness import asks_again
 from featureviz.browse.health_page import HealthPage
 from featureviz.browse.latent_page import LatentPage
 from featureviz.browse.latents import View, choices, columns
@@ -91,8 +92,7 @@ def health(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
     return render(request, "browse/health.html", {"run": run, "page": page, "thin": THIN})
 
 
-@conditional_page
-@cache_control(private=True, no_cache=True)
+@asks_again
 @require_safe
 def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
     """A latent."""
