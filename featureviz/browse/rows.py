@@ -77,23 +77,32 @@ class Row:
         return bisect_right(self.starts, self.token) - 1
 
     @property
-    def others(self) -> tuple[int, ...]:
-        """Marks half as strong as the peak or stronger, from the next one on, round and round."""
+    def strong(self) -> tuple[int, ...]:
+        """Positions at least half as strong as the selecting one, from the next on, then round.
+
+        Of a mark of several tokens, its strongest; the selecting one stands last.
+        """
         if self.peak not in self.lit:
             return ()
         least = abs(self.lit[self.peak].activation) / 2
-        strong = sorted(mark for mark, lit in self.lit.items() if abs(lit.activation) >= least)
-        after = [mark for mark in strong if mark > self.peak]
-        return (*after, *(mark for mark in strong if mark < self.peak))
+        marks = sorted(mark for mark, lit in self.lit.items() if abs(lit.activation) >= least)
+        at = marks.index(self.peak)
+        return (*map(self._strongest, marks[at + 1 :] + marks[:at]), self.example.position)
+
+    @property
+    def n_more(self) -> int:
+        """Strong tokens beside the selecting one."""
+        return len(self.strong) - 1
 
     @property
     def next_place(self) -> str:
         """The same context at its next strong token."""
-        mark = self.others[0]
+        return f"{self.example.context}.{self.strong[0]}"
+
+    def _strongest(self, mark: int) -> int:
         active = dict(zip(self.example.positions, self.example.activations, strict=True))
         positions = range(self.starts[mark], self.starts[mark + 1])
-        strongest = max(positions, key=lambda position: abs(active.get(position, 0.0)))
-        return f"{self.example.context}.{strongest}"
+        return max(positions, key=lambda position: abs(active.get(position, 0.0)))
 
     def within(self, reach: int) -> range:
         """Marks that lie wholly within so many tokens of the selecting one."""

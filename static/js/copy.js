@@ -26,7 +26,9 @@ function onCopy(event) {
   const selection = getSelection();
   const rows = [...document.querySelectorAll(".row")].filter((row) => selection.containsNode(row, true));
   if (rows.length < 2) return;
-  const lines = rows.map((row) => seen(row, (element) => selection.containsNode(element, true)));
+  const lines = rows.map((row) => seen(row, (element) => selection.containsNode(element, true)))
+    .filter((line) => !line.endsWith("\t"));
+  if (lines.length < 2) return; // the second is only touched
   event.clipboardData.setData("text/plain", lines.join("\n"));
   event.preventDefault();
 }

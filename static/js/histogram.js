@@ -12,23 +12,32 @@ export function startHistogram() {
   if (!bars.length) return;
   silent = readout.textContent;
   bars[0].setAttribute("tabindex", "0");
-  plot.addEventListener("pointerover", ({ target }) => tell(target.closest("a")));
-  plot.addEventListener("pointerleave", () => tell(null));
-  plot.addEventListener("focusin", ({ target }) => { enter(target); tell(target); });
-  plot.addEventListener("focusout", () => tell(null));
-  plot.addEventListener("click", (event) => {
-    const bar = event.target.closest("a");
-    if (bar === chosen) event.preventDefault(); // the second click only lets go
-    choose(bar === chosen ? null : bar);
-  });
-  plot.addEventListener("keydown", (event) => {
-    const by = STEPS[event.key];
-    if (by === undefined) return;
-    event.preventDefault();
-    const at = Math.max(0, Math.min(bars.length - 1, bars.indexOf(event.target) + by));
-    bars[at].focus();
-  });
+  const panel = plot.parentElement; // listening itself, a plot would be a tab stop of its own
+  panel.addEventListener("pointerover", ({ target }) => tell(barOf(target)));
+  panel.addEventListener("pointerleave", () => tell(null));
+  panel.addEventListener("focusin", ({ target }) => { enter(barOf(target)); tell(barOf(target)); });
+  panel.addEventListener("focusout", () => tell(null));
+  panel.addEventListener("click", onClick);
+  panel.addEventListener("keydown", onKey);
   document.addEventListener("keydown", ({ key }) => { if (key === "Escape") choose(null); });
+}
+
+function onClick(event) {
+  const bar = barOf(event.target);
+  if (!bar) return;
+  if (bar === chosen) event.preventDefault(); // the second click only lets go
+  choose(bar === chosen ? null : bar);
+}
+
+function onKey(event) {
+  const bar = barOf(event.target), by = STEPS[event.key];
+  if (!bar || by === undefined) return;
+  event.preventDefault();
+  bars[Math.max(0, Math.min(bars.length - 1, bars.indexOf(bar) + by))].focus();
+}
+
+function barOf(element) {
+  return element.closest(".hist a");
 }
 
 // The tokens of the chosen bar, again: rows may have been drawn anew.
@@ -56,6 +65,7 @@ function choose(bar) {
 }
 
 function enter(bar) {
+  if (!bar) return;
   for (const each of bars) each.setAttribute("tabindex", each === bar ? "0" : "-1");
 }
 

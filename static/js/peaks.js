@@ -8,22 +8,23 @@ export function startPeaks() {
     const link = event.target.closest(".more");
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
-    turn(link.closest(".row"));
+    turn(link.closest(".row"), link);
   });
 }
 
 // The row that is read, by its key.
 export function turnRead() {
   const row = document.activeElement.closest(".row") ?? litMark()?.row;
-  return row?.querySelector(".more") ? void turn(row) : false;
+  const link = row?.querySelector(".more");
+  return link ? void turn(row, link) : false;
 }
 
-async function turn(row) {
-  const link = row.querySelector(".more");
+async function turn(row, link) {
   const fresh = await ask(new URL(link.href));
   if (!fresh) return location.assign(link.href);
   dim();
   redraw(row, fresh);
+  advance(link, row.dataset.context);
   pickOut();
   light(peakOf(row));
 }
@@ -41,7 +42,15 @@ async function ask(url) {
 function redraw(row, fresh) {
   const [old, text] = [row, fresh].map((each) => each.querySelector("p"));
   if (text.dataset.e === "" && old.dataset.e) text.dataset.e = old.dataset.e;
-  for (const part of ["p", ".value", ".more"]) row.querySelector(part).replaceWith(document.adoptNode(fresh.querySelector(part)));
+  for (const part of ["p", ".value"]) row.querySelector(part).replaceWith(document.adoptNode(fresh.querySelector(part)));
   row.querySelector(".value").tabIndex = -1;
   forget(row);
+}
+
+function advance(link, context) {
+  const [shown, ...rest] = link.dataset.at.split(" ");
+  link.dataset.at = [...rest, shown].join(" ");
+  const url = new URL(link.href);
+  url.searchParams.set("ex", `${context}.${rest[0]}`);
+  link.href = url;
 }

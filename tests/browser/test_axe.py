@@ -52,9 +52,11 @@ def faults(axe, page):
     ]
 
 
+@pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_has_a_grave_fault(page, site, axe, theme):
+def test_no_page_has_a_grave_fault(page, site, axe, theme, width):
     page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 900})
     key = Run.objects.get().key[:12]
     wrong = {}
     for path in PAGES:
