@@ -240,9 +240,9 @@ def test_a_click_while_text_is_selected_opens_nothing(latent):
     expect(row).not_to_have_class(re.compile("open"))
     latent.locator("h1").click()
     box = row.locator(".c").bounding_box()
-    latent.mouse.move(box["x"] + 2, box["y"] + 12)
+    latent.mouse.move(box["x"] + 100, box["y"] + 12)
     latent.mouse.down()
-    latent.mouse.move(box["x"] + 120, box["y"] + 12, steps=5)
+    latent.mouse.move(box["x"] + 220, box["y"] + 12, steps=5)
     latent.mouse.up()
     assert latent.evaluate("String(getSelection()).length") > 5
     expect(row).not_to_have_class(re.compile("open"))
