@@ -11,8 +11,9 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+SIZES = {"desktop": (1440, 900), "phone": (390, 844), "wide": (2560, 1440)}
 THEMES = ("light", "dark")
+PAPER = {"width": 703, "height": 1017}  # an A4 page within its margins
 CHROMIUM = "/usr/bin/chromium"
 
 
@@ -60,6 +61,9 @@ def find_pages(browser: Browser, address: str, latent: str | None) -> dict[str, 
         "latent-whole": f"{shown}?view=whole&num=on",
         "lost": urljoin(address, f"{table}99999999"),
         "runs": urljoin(address, "/runs/"),
+        "components": urljoin(address, "/components/"),
+        "latent-shared-scale": f"{shown}?scale=all",
+        "embed": shown.replace(address.rstrip("/"), f"{address.rstrip('/')}/embed"),
     }
     page.goto(pages["runs"])
     pages["run"] = urljoin(
@@ -101,6 +105,9 @@ def new_context(browser: Browser, size: str, theme: str) -> BrowserContext:
 
 def states(page: Page, name: str, size: str) -> Iterator[str]:
     """What a reader sees after acting on a page."""
+    if name == "components":
+        page.locator("#part-examples").scroll_into_view_if_needed()
+        yield "examples"
     if name != "latent":
         return
     peak = page.locator("#top-3 .k")
@@ -111,6 +118,13 @@ def states(page: Page, name: str, size: str) -> Iterator[str]:
     else:
         peak.hover()
         yield "hovered"
+        page.locator(".hist a").nth(30).click()
+        yield "bar"
+        page.keyboard.press("Escape")
+        page.emulate_media(media="print")
+        page.set_viewport_size(PAPER)
+        yield "printed"
+        page.emulate_media(media="screen")
 
 
 if __name__ == "__main__":
