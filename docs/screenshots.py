@@ -51,7 +51,8 @@ def find_pages(browser: Browser, address: str, latent: str | None) -> dict[str, 
     page.goto(urljoin(address, f"/{latent}" if latent else suggested or f"{table}random"))
     shown = page.url
     page.goto(urljoin(address, f"{table}?show=dead"))
-    dead = page.locator("td a").first
+    dead = page.locator("td a")
+    never = urljoin(page.url, dead.first.get_attribute("href")) if dead.count() else ""
     pages = {
         "front": address,
         "model": urljoin(address, f"/{table.split('/')[1]}/"),
@@ -69,8 +70,8 @@ def find_pages(browser: Browser, address: str, latent: str | None) -> dict[str, 
     pages["run"] = urljoin(
         address, page.locator("main a[href^='/runs/']").first.get_attribute("href") or ""
     )
-    if dead.count():
-        pages["latent-dead"] = urljoin(page.url, dead.get_attribute("href") or "")
+    if never:
+        pages["latent-dead"] = never
     page.close()
     return pages
 
@@ -125,6 +126,8 @@ def states(page: Page, name: str, size: str) -> Iterator[str]:
         page.set_viewport_size(PAPER)
         yield "printed"
         page.emulate_media(media="screen")
+        width, height = SIZES[size]
+        page.set_viewport_size({"width": width, "height": height})
 
 
 if __name__ == "__main__":

@@ -248,6 +248,24 @@ def test_a_click_while_text_is_selected_opens_nothing(latent):
     expect(row).not_to_have_class(re.compile("open"))
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/demo/sae/3?view=16",
+        "/demo/sae/3?view=whole",
+        "/demo/sae/3?scale=100&ex=0.4&tok=4",
+        "/embed/demo/sae/3",
+        "/components/",
+    ],
+)
+def test_no_page_with_effects_scrolls_sideways(page, site, path):
+    give_effects(Run.objects.get())
+    page.goto(site + path)
+    for width in (360, 390, 600, 768, 1024, 1440, 2560):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+
+
 # ---------- colours, frames, paper ----------
 
 
@@ -365,3 +383,10 @@ class TestWithoutScript:
         page.goto(f"{site}/embed/demo/sae/3")
         expect(page.locator("#top-1 .k")).to_be_visible()
         expect(page.locator(".hist .lin").first).to_be_visible()
+
+
+def test_text_between_the_narrow_and_the_middle_view_wraps_as_the_rest(latent, site):
+    latent.goto(f"{site}/demo/sae/3?view=16")
+    space = "e => getComputedStyle(e).whiteSpace"
+    between = latent.locator("#top-1 s.n").last
+    assert between.evaluate(space) == latent.locator("#top-1 p").evaluate(space) == "pre-wrap"
