@@ -7,6 +7,7 @@ import pytest
 from featureviz.browse.rows import level_of
 from featureviz.browse.switches import Switches
 from featureviz.catalog.models import Latent
+from tests.browse.test_ends import make_signed_run
 from tests.factories import make_run
 
 pytestmark = pytest.mark.django_db
@@ -62,3 +63,16 @@ def test_the_ladder_has_the_colours_of_its_rows(client, run):
 def test_links_to_neighbours_keep_the_scale(client, run):
     html = client.get("/demo/sae/3?scale=all").content.decode()
     assert re.search(r'rel="next"\s+data-keep\s+href="4\?scale=all"', html)
+
+
+def test_a_negative_end_is_coloured_against_the_least_activation(client, store):
+    run = make_signed_run()
+    least = min(latent.min_activation for latent in Latent.objects.filter(run=run))
+    html = client.get("/demo/sae/1?end=neg&scale=all").content.decode()
+    shown = re.search(r'<p class="scale">.*?</p>', html, re.DOTALL).group()
+    assert f"dictionary’s −{abs(least):.3f}" in shown
+    marks = re.findall(r'<b class="l(\d+)[^"]*" data-a="(-[\d.]+)">', html)
+    assert len(marks) > 20
+    for level, value in marks:
+        near = {level_of(float(value) + step, least) for step in (-6e-4, 0.0, 6e-4)}
+        assert int(level) in near
