@@ -22,6 +22,7 @@ from featureviz.dashboards.schema import Dashboard, Example, TokenEffect
 from featureviz.dashboards.text import Script, glyphs, main_script, readable, script_of, visible
 
 N_LEVELS = 10
+_MOST_PEAKS = 9  # beside the selecting one
 CLOSE, NEAR = 4, 16  # tokens either side of the peak in the narrow and the middle view
 
 
@@ -80,14 +81,17 @@ class Row:
     def strong(self) -> tuple[int, ...]:
         """Positions at least half as strong as the selecting one, from the next on, then round.
 
-        Of a mark of several tokens, its strongest; the selecting one stands last.
+        Nine at most, the strongest, then the selecting one itself; of a mark of several tokens, its
+        strongest.
         """
         if self.peak not in self.lit:
             return ()
-        least = abs(self.lit[self.peak].activation) / 2
-        marks = sorted(mark for mark, lit in self.lit.items() if abs(lit.activation) >= least)
-        at = marks.index(self.peak)
-        return (*map(self._strongest, marks[at + 1 :] + marks[:at]), self.example.position)
+        sizes = {mark: abs(lit.activation) for mark, lit in self.lit.items()}
+        least = sizes.pop(self.peak) / 2
+        others = sorted(sizes, key=lambda mark: -sizes[mark])[:_MOST_PEAKS]
+        marks = sorted(mark for mark in others if sizes[mark] >= least)
+        at = bisect_left(marks, self.peak)
+        return (*map(self._strongest, marks[at:] + marks[:at]), self.example.position)
 
     @property
     def n_more(self) -> int:
