@@ -9,7 +9,7 @@ import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -59,6 +59,7 @@ class Row:
     script: Script
     sources: tuple[SourceRow, ...] = ()  # where attention brought the selecting token from
     token: int | None = None  # a position an address points at
+    tells: bool = True  # its tokens; not where a row before it shows the same context
 
     @property
     def peak(self) -> int:
@@ -171,7 +172,8 @@ class Reader:
         top = Group("top", f"Top {len(self.dashboard.top)}", self.rows("top", self.dashboard.top))
         sample = Group("random", "Random sample", self.rows("random", self.dashboard.random))
         silent = Group("silent", "Silent", self.rows("silent", self.dashboard.silent))
-        return [top, *self._intervals(), sample, *([silent] if silent.rows else [])]
+        every = [top, *self._intervals(), sample, *([silent] if silent.rows else [])]
+        return list(_telling_once(every))
 
     def linked(self, place: str, token: int | None = None) -> Row | None:
         """The example at `<context>.<position>`, whatever position of its context was drawn.
@@ -276,6 +278,17 @@ class Reader:
             )
             for rank, interval in enumerate(self.dashboard.intervals)
         ]
+
+
+def _telling_once(groups: Sequence[Group]) -> Iterator[Group]:
+    """The groups, the tokens of each context told by its first row alone."""
+    told: set[int] = set()
+    for group in groups:
+        rows = []
+        for row in group.rows:
+            rows.append(replace(row, tells=False) if row.example.context in told else row)
+            told.add(row.example.context)
+        yield replace(group, rows=tuple(rows))
 
 
 def _at(example: Example, position: int) -> Example:

@@ -147,3 +147,12 @@ def test_a_token_outside_the_text_is_not_pointed_at(reader, token):
     assert reader.linked(place, token).pointed is None
     assert "<mark" not in Strip(reader.linked(place, token)).html()
     assert Strip(reader.linked(place, 2)).html().count('<mark id="token">') == 1
+
+
+def test_of_rows_with_one_context_the_first_alone_tells_its_tokens(reader):
+    told = []
+    for row in (row for group in reader.groups() for row in group.rows):
+        assert row.tells == (row.example.context not in told)
+        assert ("data-t=" in Strip(row).html()) == row.tells
+        told.append(row.example.context)
+    assert len(told) > len(set(told))

@@ -390,3 +390,21 @@ def test_text_between_the_narrow_and_the_middle_view_wraps_as_the_rest(latent, s
     space = "e => getComputedStyle(e).whiteSpace"
     between = latent.locator("#top-1 s.n").last
     assert between.evaluate(space) == latent.locator("#top-1 p").evaluate(space) == "pre-wrap"
+
+
+def test_every_row_reads_alike_whether_or_not_a_row_before_tells_its_tokens(latent):
+    read = latent.evaluate(
+        """async () => {
+          const { marksOf } = await import("/static/js/marks.js");
+          return [...document.querySelectorAll(".row")].map((row) => [row.dataset.context,
+            marksOf(row).map((mark) => [mark.ids.join("+"), mark.position, mark.activation,
+              mark.elements.map((each) => each.textContent).join("")].join()).join("|")]);
+        }"""
+    )
+    active = [(context, marks) for context, marks in read if "|" in marks]
+    silent = latent.locator("#silent .row").count()
+    by_context = {}
+    for context, marks in active[: len(active) - silent]:
+        by_context.setdefault(context, set()).add(marks)
+    assert len(active) > 2 * len(by_context)
+    assert {len(each) for each in by_context.values()} == {1}
