@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from django.conf import settings
+from django.http import QueryDict
 from PIL import Image, features
 
 from featureviz.browse import preview
@@ -172,6 +173,7 @@ def test_a_site_says_who_may_show_its_frames(client, run, settings):
         ({}, Frame()),
         ({"show": "top,hist", "n": "3", "theme": "dark"}, Frame(("hist", "top"), 3, "dark")),
         ({"show": "nothing", "n": "-1", "theme": "<b>"}, Frame()),
+        (QueryDict("show=hist&show=top&n=4"), Frame(("hist", "top"), 4)),
         ({"n": "0"}, Frame(n_rows=1)),
         ({"n": "999"}, Frame(n_rows=20)),
         ({"n": "٣"}, Frame()),

@@ -54,7 +54,7 @@ def test_without_a_token_the_key_copies_the_address_of_the_page(latent):
     clipboard = with_clipboard(latent)
     latent.keyboard.press("n")
     latent.keyboard.press("y")
-    latent.wait_for_timeout(50)
+    expect(latent.locator("[data-copy=address]")).to_have_text("Link copied")
     assert clipboard() == latent.url
     assert latent.url.endswith("?num=on")
 
