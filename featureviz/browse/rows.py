@@ -94,16 +94,6 @@ class Row:
         at = bisect_left(marks, self.peak)
         return (*map(self._strongest, marks[at:] + marks[:at]), self.example.position)
 
-    @property
-    def n_more(self) -> int:
-        """Strong tokens beside the selecting one."""
-        return len(self.strong) - 1
-
-    @property
-    def next_place(self) -> str:
-        """The same context at its next strong token."""
-        return f"{self.example.context}.{self.strong[0]}"
-
     def _strongest(self, mark: int) -> int:
         active = dict(zip(self.example.positions, self.example.activations, strict=True))
         positions = range(self.starts[mark], self.starts[mark + 1])
@@ -127,6 +117,16 @@ class Row:
     def cuts_a_word(self) -> bool:
         """Whether the peak begins in the middle of connected letters."""
         return self.peak > 0 and all(map(is_joined, self.texts[self.peak - 1 : self.peak + 1]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A context as marks, whatever is known of them."""
+
+    texts: tuple[str, ...]
+    starts: tuple[int, ...]
+    tokens: tuple[int, ...]
+    script: Script
 
 
 def is_joined(text: str) -> bool:
@@ -210,27 +210,41 @@ class Reader:
 
     def row(self, anchor: str, example: Example, token: int | None = None) -> Row:
         """One example; the start token is not drawn."""
-        first = 1 if self.corpus.facts.has_bos else 0
-        length = int(self.corpus.lengths[example.context])
-        tokens = tuple(self.corpus.tokens[example.context, first:length].tolist())
-        found = glyphs([self.corpus.vocabulary[token] for token in tokens])
-        starts = (*(first + glyph.first for glyph in found), length)
-        texts = tuple(visible(glyph.text) for glyph in found)
+        text = self._text(example.context)
         active = dict(zip(example.positions, example.activations, strict=True))
         return Row(
             anchor=anchor,
             example=example,
             top=self.dashboard.max_activation,
-            texts=texts,
-            starts=starts,
-            tokens=tokens,
-            lit=self._lit(starts, active),
-            parts=self._parts(starts, tokens, active),
-            effects=on_marks(example, starts),
-            script=main_script("".join(texts)),
+            texts=text.texts,
+            starts=text.starts,
+            tokens=text.tokens,
+            lit=self._lit(text.starts, active),
+            parts=self._parts(text.starts, text.tokens, active),
+            effects=on_marks(example, text.starts),
+            script=text.script,
             sources=source_rows(example, self.corpus),
             token=token,
         )
+
+    def _text(self, context: int) -> _Text:
+        """A context cut into marks, once however many rows show it."""
+        if context not in self._texts:
+            self._texts[context] = self._cut(context)
+        return self._texts[context]
+
+    @cached_property
+    def _texts(self) -> dict[int, _Text]:
+        return {}
+
+    def _cut(self, context: int) -> _Text:
+        first = 1 if self.corpus.facts.has_bos else 0
+        length = int(self.corpus.lengths[context])
+        tokens = tuple(self.corpus.tokens[context, first:length].tolist())
+        found = glyphs([self.corpus.vocabulary[token] for token in tokens])
+        texts = tuple(visible(glyph.text) for glyph in found)
+        starts = (*(first + glyph.first for glyph in found), length)
+        return _Text(texts, starts, tokens, main_script("".join(texts)))
 
     @cached_property
     def _full(self) -> float:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Self
 from urllib.parse import urlencode
 
@@ -49,8 +50,7 @@ class Switches:
 
     def query(self, **changes: str) -> str:
         """The part of an address after its path, with changes: `?view=16`, or nothing."""
-        kept = self.pairs(**changes)
-        return f"?{urlencode(kept)}" if kept else ""
+        return _query(self, **changes)
 
     def pairs(self, **changes: str) -> list[tuple[str, str]]:
         """Names and values of an address, with changes; defaults are left out."""
@@ -63,6 +63,13 @@ class Switches:
         """The other value of a switch that is on or off."""
         first, second = VALUES[name]
         return second if getattr(self, name) == first else first
+
+
+@lru_cache(maxsize=256)
+def _query(switches: Switches, **changes: str) -> str:
+    """Every row of a page asks for the same."""
+    kept = switches.pairs(**changes)
+    return f"?{urlencode(kept)}" if kept else ""
 
 
 def asked_class(query: Mapping[str, str]) -> str:

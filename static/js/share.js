@@ -1,5 +1,5 @@
 // The snippet follows what is chosen; its frame is as tall as its parts.
-const HEIGHTS = { hist: 210, logits: 250, top: 50 };
+const HEIGHTS = { hist: 170, logits: 210, top: 50 };
 const HEAD = 90;
 const ROW = 24;
 

@@ -116,6 +116,19 @@ def example_query(switches: Switches, row: Row) -> str:
 
 
 @register.simple_tag
+def peaks(row: Row) -> dict[str, object]:
+    """The other strong tokens of a row, for the link that turns it; empty where there is none."""
+    strong = row.strong
+    if len(strong) < 2:
+        return {}
+    return {
+        "count": len(strong) - 1,
+        "positions": " ".join(map(str, strong)),
+        "place": f"{row.example.context}.{strong[0]}",
+    }
+
+
+@register.simple_tag
 def place_query(switches: Switches, place: str) -> str:
     """The end of the address that shows a context first, at one of its positions."""
     query = switches.query()
