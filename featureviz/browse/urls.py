@@ -8,8 +8,10 @@ from featureviz.browse import (
     ask_views,
     asking,
     compare_views,
+    components,
     map_views,
     run_pages,
+    sharing,
     views,
 )
 from featureviz.browse.search import views as search
@@ -61,6 +63,9 @@ urlpatterns = [
     path("compare.json", compare_views.record, name="compare-json"),
     path("search", search.search, name="search"),
     path("search/complete", search.completions, name="search-complete"),
+    path("components/", components.components, name="components"),
+    path("components/<index:index>", components.components),
+    path("embed/<name:model>/<name:dictionary>/<index:index>", sharing.embed, name="embed"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
@@ -77,6 +82,8 @@ urlpatterns = [
     path("<model:model>/<name:dictionary>/map.json", map_views.points, name="map-json"),
     path("<model:model>/<name:dictionary>/map.svg", map_views.picture, name="map-svg"),
     path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),
+    path("<model:model>/<name:dictionary>/<index:index>/row", views.row, name="row"),
+    path("<model:model>/<name:dictionary>/<index:index>.png", sharing.picture, name="preview"),
     path("<model:model>/<name:dictionary>/<index:index>.json", api.feature, name="latent-json"),
     path(
         "<model:model>/<name:dictionary>/<index:index>/effects", ask_views.effects, name="effects"

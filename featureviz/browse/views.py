@@ -11,10 +11,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from featureviz.browse.formats import THIN, decimals_for
+from featureviz.browse.freshness import asks_again
 from featureviz.browse.health_page import HealthPage
 from featureviz.browse.latent_page import LatentPage
 from featureviz.browse.latents import View, choices, columns
 from featureviz.browse.lost import Lost
+from featureviz.browse.sharing import Shared
 from featureviz.browse.showcase import suggestions
 from featureviz.catalog.addresses import current_run, find_latent, readable_runs
 from featureviz.catalog.models import ALIVE, Latent, Run
@@ -90,6 +92,7 @@ def health(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
     return render(request, "browse/health.html", {"run": run, "page": page, "thin": THIN})
 
 
+@asks_again
 @require_safe
 def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
     """A latent."""
@@ -102,7 +105,22 @@ def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> Htt
         page = LatentPage.of(found, request.GET)
     except StoreError:
         return render(request, "browse/broken.html", {"run": found.run}, status=503)
-    return render(request, "browse/latent.html", {"page": page})
+    return render(request, "browse/latent.html", {"page": page, "shared": Shared(request, page)})
+
+
+@require_safe
+def row(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
+    """One example of a latent, as its page draws it: the place comes as `ex`."""
+    found = find_latent(model, dictionary, int(index))
+    if found is None:
+        raise Http404
+    try:
+        page = LatentPage.of(found, request.GET)
+    except StoreError as error:
+        raise Http404 from error
+    if page.linked is None:
+        raise Http404
+    return render(request, "browse/row.html", {"page": page})
 
 
 @never_cache
