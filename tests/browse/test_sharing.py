@@ -222,7 +222,7 @@ def test_a_dead_latent_has_a_frame_too(client, run):
 
 def test_the_page_gives_the_snippet(client, run):
     html = text(client, "/demo/sae/3")
-    snippet = unescape(re.search(r"<textarea[^>]*>([^<]*)</textarea>", html).group(1))
+    snippet = unescape(re.search(r"<textarea[^>]*>(&lt;[^<]*)</textarea>", html).group(1))
     address = re.search(r'src="([^"]*)"', snippet).group(1)
     assert client.get(address).status_code == 200
     assert snippet.startswith("<iframe ")
