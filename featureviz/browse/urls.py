@@ -8,10 +8,13 @@ from featureviz.browse import (
     ask_views,
     asking,
     compare_views,
+    components,
     map_views,
     run_pages,
+    sharing,
     views,
 )
+from featureviz.browse.search import views as search
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -58,6 +61,11 @@ urlpatterns = [
     path("compare", compare_views.compare, name="compare"),
     path("compare/weights", compare_views.weights, name="compare-weights"),
     path("compare.json", compare_views.record, name="compare-json"),
+    path("search", search.search, name="search"),
+    path("search/complete", search.completions, name="search-complete"),
+    path("components/", components.components, name="components"),
+    path("components/<index:index>", components.components),
+    path("embed/<name:model>/<name:dictionary>/<index:index>", sharing.embed, name="embed"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
@@ -68,13 +76,14 @@ urlpatterns = [
     path("<model:model>/", views.model, name="model"),
     path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),
-    path("<model:model>/<name:dictionary>/jump", views.jump, name="jump"),
     path("<model:model>/<name:dictionary>/health", views.health, name="health"),
     path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),
     path("<model:model>/<name:dictionary>/map", map_views.page, name="map"),
     path("<model:model>/<name:dictionary>/map.json", map_views.points, name="map-json"),
     path("<model:model>/<name:dictionary>/map.svg", map_views.picture, name="map-svg"),
     path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),
+    path("<model:model>/<name:dictionary>/<index:index>/row", views.row, name="row"),
+    path("<model:model>/<name:dictionary>/<index:index>.png", sharing.picture, name="preview"),
     path("<model:model>/<name:dictionary>/<index:index>.json", api.feature, name="latent-json"),
     path(
         "<model:model>/<name:dictionary>/<index:index>/effects", ask_views.effects, name="effects"

@@ -11,10 +11,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from featureviz.browse.formats import THIN, decimals_for
+from featureviz.browse.freshness import asks_again
 from featureviz.browse.health_page import HealthPage
 from featureviz.browse.latent_page import LatentPage
 from featureviz.browse.latents import View, choices, columns
 from featureviz.browse.lost import Lost
+from featureviz.browse.sharing import Shared
 from featureviz.browse.showcase import suggestions
 from featureviz.catalog.addresses import current_run, find_latent, readable_runs
 from featureviz.catalog.models import ALIVE, Latent, Run
@@ -90,6 +92,7 @@ def health(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
     return render(request, "browse/health.html", {"run": run, "page": page, "thin": THIN})
 
 
+@asks_again
 @require_safe
 def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
     """A latent."""
@@ -102,7 +105,22 @@ def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> Htt
         page = LatentPage.of(found, request.GET)
     except StoreError:
         return render(request, "browse/broken.html", {"run": found.run}, status=503)
-    return render(request, "browse/latent.html", {"page": page})
+    return render(request, "browse/latent.html", {"page": page, "shared": Shared(request, page)})
+
+
+@require_safe
+def row(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
+    """One example of a latent, as its page draws it: the place comes as `ex`."""
+    found = find_latent(model, dictionary, int(index))
+    if found is None:
+        raise Http404
+    try:
+        page = LatentPage.of(found, request.GET)
+    except StoreError as error:
+        raise Http404 from error
+    if page.linked is None:
+        raise Http404
+    return render(request, "browse/row.html", {"page": page})
 
 
 @never_cache
@@ -118,28 +136,11 @@ def random(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
     return _to_latent(request, run, index)
 
 
-@require_safe
-def jump(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
-    """Go to what was typed: an index, or an address of this site."""
-    run = _run_or_404(model, dictionary)
-    typed = request.GET.get("to", "").strip().replace("\u202f", "")
-    if typed.isascii() and typed.isdigit():
-        return _to_latent(request, run, int(typed[:9]))
-    if not typed:
-        return redirect(run.dictionary)
-    path = typed.removeprefix(request.build_absolute_uri("/")).split("?")[0].strip("/")
-    parts = path.split("/")
-    if len(parts) == 3 and parts[2].isdecimal() and find_latent(parts[0], parts[1], int(parts[2])):
-        return HttpResponseRedirect(reverse("latent", args=parts))
-    raise Http404
-
-
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """A page that says what stands near the address."""
     if request.path.startswith("/api/"):
         return JsonResponse({"error": f"There is nothing at {request.path}."}, status=404)
-    context = {"lost": Lost.at(request.path), "typed": request.GET.get("to", "")}
-    return render(request, "browse/not_found.html", context, status=404)
+    return render(request, "browse/not_found.html", {"lost": Lost.at(request.path)}, status=404)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -156,8 +157,7 @@ def _run_or_404(model: str, dictionary: str) -> Run:
 
 def _to_latent(request: HttpRequest, run: Run, index: int) -> HttpResponse:
     query = request.GET.copy()
-    for name in ("to", "ex"):
-        query.pop(name, None)
+    query.pop("ex", None)
     address = reverse("latent", args=[run.dictionary.model.name, run.dictionary.name, index])
     return HttpResponseRedirect(f"{address}?{query.urlencode()}" if query else address)
 

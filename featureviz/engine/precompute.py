@@ -150,13 +150,23 @@ class Bench:
     def block(self, number: int, report: Report = _silent) -> None:
         """Write the dashboards of one block of latents; needs all shards.
 
-        A latent whose activations were gone through, without a dashboard yet, counts as half done.
         The first block's job writes the dictionary's health too, and before its own pack: where
         all packs are, the health is.
         """
         if number == 0:
-            found = health(self.subject, self.dictionary, self.corpus, self._shards)
-            write_health(self._folder, found)
+            self.health()
+        self.pack(number, report)
+
+    def health(self) -> None:
+        """Write how well the dictionary stands for what it reads; needs all shards."""
+        found = health(self.subject, self.dictionary, self.corpus, self._shards)
+        write_health(self._folder, found)
+
+    def pack(self, number: int, report: Report = _silent) -> None:
+        """Write one block's dashboards alone; doing it twice writes the same bytes.
+
+        A latent whose activations were gone through, without a dashboard yet, counts as half done.
+        """
         latents = self.plan.block_latents(number)
         sketch = self.sketch(latents, lambda walked: report(walked // (2 * self.plan.ends)))
         dashboards = self._dashboards(latents, sketch)

@@ -4,9 +4,12 @@ import { startCopy } from "./copy.js";
 import { startHistogram } from "./histogram.js";
 import { startKeys } from "./keys.js";
 import { startLadder } from "./ladder.js";
+import { startPeaks } from "./peaks.js";
 import { startPointer } from "./pointer.js";
 import { startPoll } from "./poll.js";
 import { startRows } from "./rows.js";
+import { startSearch } from "./search.js";
+import { startShare } from "./share.js";
 import { startSwitches } from "./switches.js";
 import { startTheme } from "./theme.js";
 
@@ -14,6 +17,7 @@ startTheme();
 startCopy();
 startKeys();
 startPoll();
+startSearch();
 startAsking();
 if (document.querySelector(".latent")) {
   startSwitches();
@@ -21,4 +25,6 @@ if (document.querySelector(".latent")) {
   startLadder();
   startRows();
   startPointer();
+  startPeaks();
+  startShare();
 }

@@ -1,4 +1,6 @@
 // Keys for the whole page. Those of one letter, digit or sign can be switched off (WCAG 2.1.4).
+import { copyLink } from "./links.js";
+import { turnRead } from "./peaks.js";
 import { goTo } from "./rows.js";
 import { cycle, flip } from "./switches.js";
 
@@ -27,8 +29,11 @@ const ACTS = {
   v: () => onLatent(() => cycle("view")),
   n: () => onLatent(() => flip("num")),
   s: () => enter("silent"),
-  u: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
-  "/": () => document.getElementById("to")?.focus(),
+  p: () => turnRead(),
+  x: () => document.activeElement.closest(".group")?.querySelector("[data-copy-rows]")?.click() ?? false,
+  y: () => void copyLink(),
+  b: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
+  "/": () => document.getElementById("q")?.focus(),
   "?": (dialog) => dialog.showModal(),
 };
 

@@ -212,7 +212,7 @@ def test_the_silent_group_stands_last_with_its_selecting_tokens_marked(client, r
     group = re.search(r'<section class="group"\s+id="silent".*?</section>', html, re.DOTALL).group()
     assert html.index('id="random"') < html.index('id="silent"')
     assert len(re.findall(r'<li class="row', group)) == len(run.dashboard(3).silent)
-    marked = re.findall(r"<b[^>]*>", group)
+    marked = re.findall(r"<b\b[^>]*>", group)
     assert marked == ['<b class="k">', '<b class="k">', '<b class="k j">']
     assert re.search(r'href="#silent"\s+class="word">Silent<', html)
 
@@ -319,7 +319,7 @@ def test_a_dead_latent_says_so_in_words(client, run):
 
 
 def test_the_page_of_a_latent_asks_the_database_little(client, run, django_assert_max_num_queries):
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         get(client, "/demo/sae/3")
 
 
@@ -334,27 +334,6 @@ def test_random_leads_to_a_latent_that_fires(client, run):
     targets = {client.get("/demo/sae/random?view=16").headers["Location"] for _ in range(40)}
     assert targets <= {f"/demo/sae/{index}?view=16" for index in range(7)}
     assert len(targets) > 1
-
-
-@pytest.mark.parametrize(
-    ("typed", "target"),
-    [
-        ("5", "/demo/sae/5"),
-        (" 005 ", "/demo/sae/5"),
-        ("demo/sae/6", "/demo/sae/6"),
-        ("http://testserver/demo/sae/6?view=16", "/demo/sae/6"),
-        ("", "/demo/sae/"),
-    ],
-)
-def test_jumping_takes_an_index_or_an_address(client, run, typed, target):
-    assert client.get("/demo/sae/jump", {"to": typed}).headers["Location"] == target
-
-
-@pytest.mark.parametrize("typed", ["abc", "//evil.example/a/1", "demo/sae/99", "http://x/y/1"])
-def test_jumping_nowhere_helps_and_never_leaves_the_site(client, run, typed):
-    reply = client.get("/demo/sae/jump", {"to": typed})
-    assert reply.status_code == 404
-    assert "8 latents, 0 to 7" in reply.content.decode()
 
 
 def test_leading_zeros_and_a_last_slash_lead_to_the_page(client, run):

@@ -51,6 +51,7 @@ def test_effects_asked_for_are_those_of_a_run_that_computed_them_all(precompute,
         whole.dashboard(latent)
     )
     assert read_dashboard(part.folder / "blocks" / "00000.pack", latent) == before
+    call_command("verify", f"{part.dictionary}/{latent}", stdout=StringIO())  # else it exits with 1
 
 
 def test_a_text_is_answered_for_one_latent_and_for_all(precompute):

@@ -1,6 +1,7 @@
 """Tags and filters of every template: numbers, tokens, strips, plots."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from django import template
 from django.utils.html import escape
@@ -27,6 +28,7 @@ for _format in (formats.whole, formats.fixed, formats.signed, formats.percent, f
 
 
 @register.filter
+@lru_cache(maxsize=1 << 14)
 def token(text: str) -> SafeString:
     """A token on its chip: isolated, in its own language, blanks at its ends shown as ␣."""
     shown = visible(text)
@@ -136,8 +138,27 @@ def flip_query(switches: Switches, name: str) -> str:
 @register.simple_tag
 def example_query(switches: Switches, row: Row) -> str:
     """The end of the address that shows one example first."""
+    return place_query(switches, row.place)
+
+
+@register.simple_tag
+def peaks(row: Row) -> dict[str, object]:
+    """The other strong tokens of a row, for the link that turns it; empty where there is none."""
+    strong = row.strong
+    if len(strong) < 2:
+        return {}
+    return {
+        "count": len(strong) - 1,
+        "positions": " ".join(map(str, strong)),
+        "place": f"{row.example.context}.{strong[0]}",
+    }
+
+
+@register.simple_tag
+def place_query(switches: Switches, place: str) -> str:
+    """The end of the address that shows a context first, at one of its positions."""
     query = switches.query()
-    return f"{query}{'&' if query else '?'}ex={row.place}"
+    return f"{query}{'&' if query else '?'}ex={place}"
 
 
 def _blanks(count: int) -> str:
