@@ -138,7 +138,7 @@ def embed(request: HttpRequest, model: str, dictionary: str, index: str) -> Http
     return reply
 
 
-@cache_control(public=True, max_age=86400)
+@cache_control(private=True, max_age=86400)  # who may see it is asked of each reader
 @require_safe
 def picture(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
     """The preview of a latent's page, drawn once for each run."""
