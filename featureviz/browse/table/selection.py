@@ -1,0 +1,83 @@
+"""Which latents a view leaves, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from featureviz.browse.table.statistics import STATISTICS
+from featureviz.browse.table.view import SHOWN, Filter, Sort, View
+from featureviz.catalog.columns import Columns, Numbers
+from featureviz.catalog.models import Run
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A run's latents as a view asks for them."""
+
+    run: Run
+    columns: Columns
+    view: View
+
+    @classmethod
+    def of(cls, run: Run, view: View) -> Selection:
+        """The latents a view leaves of a run."""
+        return cls(run, Columns.of(run), view)
+
+    @cached_property
+    def indices(self) -> npt.NDArray[np.int64]:
+        """The latents left, in order; latents alike in every key go by index.
+
+        One without a number comes after those with one, whichever way they are sorted.
+        """
+        left = np.flatnonzero(self._filtered & self.shown(self.view.show))
+        if self.view.sort:
+            keys = [self._key(sort)[left] for sort in reversed(self.view.sort)]
+            left = left[np.lexsort(keys)]
+        return self.columns.index[left]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def count(self, show: str) -> int:
+        """How many there would be with another answer to `show`."""
+        return int(np.count_nonzero(self._filtered & self.shown(show)))
+
+    def count_without(self, left_out: Filter) -> int:
+        """How many there would be if one filter were dropped."""
+        return replace(self, view=self.view.without(left_out)).count(self.view.show)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many each answer to `show` leaves."""
+        return {show: self.count(show) for show in SHOWN}
+
+    def shown(self, show: str) -> Mask:
+        """The latents of one answer to `show`."""
+        alive = self.columns.alive
+        return {"alive": alive, "dead": ~alive}.get(show, np.ones(len(alive), np.bool_))
+
+    @cached_property
+    def _filtered(self) -> Mask:
+        mask = np.ones(len(self.columns), np.bool_)
+        for each in self.view.used:
+            mask &= self._holds(each)
+        return mask
+
+    def _holds(self, each: Filter) -> Mask:
+        if (asked := each.range) is not None:
+            return asked.holds(self._numbers(each.name))
+        tokens = self.columns.fires_on if each.name == "fires" else self.columns.promotes
+        return tokens.holding(each.text)
+
+    def _key(self, sort: Sort) -> Numbers:
+        numbers = self._numbers(sort.name)
+        return -numbers if sort.descending else numbers
+
+    def _numbers(self, name: str) -> Numbers:
+        return STATISTICS[name].numbers(self.columns, self.run)
