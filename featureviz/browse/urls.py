@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
 from featureviz.browse import api, run_pages, views
+from featureviz.browse.table import files
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -54,6 +55,12 @@ urlpatterns = [
     path("runs/<key:key>/resume", run_pages.resume, name="run-resume"),
     path("<model:model>/", views.model, name="model"),
     path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
+    path("<model:model>/<name:dictionary>/latents.csv", files.latents_csv, name="latents-csv"),
+    path(
+        "<model:model>/<name:dictionary>/latents.parquet",
+        files.latents_parquet,
+        name="latents-parquet",
+    ),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),
     path("<model:model>/<name:dictionary>/jump", views.jump, name="jump"),
     path("<model:model>/<name:dictionary>/health", views.health, name="health"),

@@ -7,12 +7,14 @@ import { startPointer } from "./pointer.js";
 import { startPoll } from "./poll.js";
 import { startRows } from "./rows.js";
 import { startSwitches } from "./switches.js";
+import { startPanels } from "./table.js";
 import { startTheme } from "./theme.js";
 
 startTheme();
 startCopy();
 startKeys();
 startPoll();
+startPanels();
 if (document.querySelector(".latent")) {
   startSwitches();
   startHistogram();

@@ -1,6 +1,7 @@
 // Keys for the whole page. Those of one letter, digit or sign can be switched off (WCAG 2.1.4).
 import { goTo } from "./rows.js";
 import { cycle, flip } from "./switches.js";
+import { step } from "./table.js";
 
 const STORED = "featureviz-single-keys";
 
@@ -21,8 +22,8 @@ export function startKeys() {
 }
 
 const ACTS = {
-  j: () => press("a[rel=next]"),
-  k: () => press("a[rel=prev]"),
+  j: () => step(1) || press("a[rel=next]"),
+  k: () => step(-1) || press("a[rel=prev]"),
   r: () => press("#random"),
   v: () => onLatent(() => cycle("view")),
   n: () => onLatent(() => flip("num")),

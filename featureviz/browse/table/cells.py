@@ -112,15 +112,16 @@ class Cells:
 
     def row(self, latent: Latent) -> str:
         """A latent as a line."""
-        is_dead = not latent.n_active
-        cells = (self._cell(column, latent, is_dead) for column in self.columns)
-        return f"<tr{' class="dead"' if is_dead else ''}>{''.join(cells)}</tr>"
+        is_silent = not latent.n_active
+        cells = (self._cell(column, latent, is_silent) for column in self.columns)
+        opening = '<tr class="dead">' if is_silent and not latent.n_negative else "<tr>"
+        return f"{opening}{''.join(cells)}</tr>"
 
     @cached_property
     def _decimals(self) -> int:
         return decimals_for(self.scale)
 
-    def _cell(self, column: Column, latent: Latent, is_dead: bool) -> str:
+    def _cell(self, column: Column, latent: Latent, is_silent: bool) -> str:
         match column.name:
             case "index":
                 inside = f'<a class="strong" href="{latent.index}">{latent.index}</a>'
@@ -129,19 +130,19 @@ class Cells:
             case "histogram":
                 inside = sparkline(bytes(latent.shape))
             case "fires":
-                inside = _tokens(latent.fires_on or [latent.top_token], is_dead)
+                inside = _tokens(latent.fires_on or [latent.top_token], is_silent)
             case "promotes":
                 inside = _tokens(latent.promotes or [latent.promoted_token], False)
             case "density":
                 inside = f"{percent(latent.density)}{density_bar(latent.density)}"
             case _:
-                inside = self._number(column, latent, is_dead)
+                inside = self._number(column, latent, is_silent)
         return f'<td class="{column.classes}">{inside}</td>'
 
-    def _number(self, column: Column, latent: Latent, is_dead: bool) -> str:
+    def _number(self, column: Column, latent: Latent, is_silent: bool) -> str:
         statistic = column.statistic
         value = statistic.of(latent, self.run) if statistic else None
-        if statistic is None or value is None or (is_dead and statistic.of_activity):
+        if statistic is None or value is None or (is_silent and statistic.of_activity):
             return "–"
         return self.written(statistic, value)
 
@@ -165,7 +166,9 @@ class Cells:
         if found is not None:
             return _quoted(found)
         if latent.n_active or latent.n_negative:
-            return f"{token(latent.top_token)} most often" if latent.top_token else "no context kept"
+            return (
+                f"{token(latent.top_token)} most often" if latent.top_token else "no context kept"
+            )
         return "never fired"
 
 
@@ -183,7 +186,9 @@ def sparkline(shape: bytes) -> str:
     """A histogram of one byte a bar, as one path; empty when there is nothing to draw."""
     if not any(shape):
         return ""
-    heights = [round(bar * 16 / 255) if bar == 0 else max(1, round(bar * 16 / 255)) for bar in shape]
+    heights = [
+        round(bar * 16 / 255) if bar == 0 else max(1, round(bar * 16 / 255)) for bar in shape
+    ]
     steps = "".join(
         (f"v{before - height}" if before != height else "") + "h1"
         for before, height in zip((0, *heights), heights, strict=False)
@@ -211,6 +216,6 @@ def _quoted(found: Excerpt) -> str:
     )
 
 
-def _tokens(texts: Sequence[str], is_dead: bool) -> str:
+def _tokens(texts: Sequence[str], is_silent: bool) -> str:
     shown = [token(text) for text in texts if text]
-    return " ".join(shown) if shown and not is_dead else "–"
+    return " ".join(shown) if shown and not is_silent else "–"

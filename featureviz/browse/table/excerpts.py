@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.text import Glyph, glyphs, visible
 
-_BEFORE, _AFTER = 12, 14  # tokens
+_BEFORE, _AFTER = 12, 18  # tokens
 _CHARACTER = 3  # tokens a character cut by the window may reach out of it
 
 

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from django.utils.safestring import SafeString, mark_safe
 
 from featureviz.browse.table.cells import Cells, Column, columns_of, every_column
+from featureviz.browse.table.explained import lines
 from featureviz.browse.table.selection import Selection
 from featureviz.browse.table.statistics import Statistic, statistics_of
-from featureviz.browse.table.view import SHOWN, TOKENS, Filter, Sort, View
+from featureviz.browse.table.view import EXPLAINED, SHOWN, TOKENS, Filter, Sort, View
 from featureviz.catalog.columns import Columns
 from featureviz.catalog.models import Latent, Run
 
@@ -108,7 +109,7 @@ class TablePage:
     @cached_property
     def pages(self) -> Mapping[str, str]:
         """Queries of the first, previous, next and last page, those there are."""
-        found = {}
+        found: dict[str, str] = {}
         if self.number > 1:
             found |= {"first": "1", "earlier": str(self.number - 1)}
         if self.number < self.n_pages:
@@ -123,7 +124,8 @@ class TablePage:
     @cached_property
     def rows(self) -> SafeString:
         """They as HTML."""
-        cells = Cells(self.run, self.columns, self.scale, {})
+        said = lines(self.run.dictionary, [latent.index for latent in self.latents])
+        cells = Cells(self.run, self.columns, self.scale, said)
         html = "".join(cells.row(latent) for latent in self.latents)
         return mark_safe(html)  # noqa: S308 - cells escape their texts
 
@@ -198,10 +200,30 @@ class TablePage:
         return [(column, column.name in shown) for column in every_column(self.run)]
 
     @property
+    def every_column(self) -> list[Column]:
+        """All there are, with their meanings."""
+        return every_column(self.run)
+
+    @property
+    def usual_columns(self) -> str:
+        """The query of this view with the columns the page chooses."""
+        return self.view.query(cols=())
+
+    @property
+    def sort_text(self) -> str:
+        """The sort as it is typed."""
+        return ",".join(map(str, self.view.sort))
+
+    @property
+    def has_explanation(self) -> bool:
+        """Whether only latents with an explanation are asked for."""
+        return bool(self.view.text("has"))
+
+    @property
     def kept(self) -> dict[str, list[tuple[str, str]]]:
         """What each form hands on unseen."""
         pairs = [pair for pair in self.view.pairs() if pair[0] != "page"]
-        others = ("sort", "cols", "show", "has")
+        others = ("cols", "show")
         return {
             "filters": [pair for pair in pairs if pair[0] in others],
             "columns": [pair for pair in pairs if pair[0] != "cols"],
@@ -222,13 +244,14 @@ class TablePage:
         return self.selection.columns
 
     def _heading(self, column: Column) -> Heading:
-        if column.statistic is None:
+        name = EXPLAINED if column.name == "about" else column.name
+        if column.statistic is None and name != EXPLAINED:
             return Heading(column, "", "")
         now = self.view.order[0]
-        is_current = now.name == column.name
-        turned = not now.descending if is_current else column.name not in _SMALLEST_FIRST
+        is_current = now.name == name
+        turned = not now.descending if is_current else name not in _SMALLEST_FIRST
         later = self.view.sort[1:] if is_current else ()
-        sort = (Sort(column.name, turned), *later)
+        sort = (Sort(name, turned), *later)
         query = self.view.query(sort=() if sort == (Sort("index"),) else sort)
         return Heading(column, query, _direction(now) if is_current else "")
 
@@ -251,4 +274,3 @@ def _largest(numbers: npt.NDArray[np.float64]) -> float:
 
 def _direction(sort: Sort) -> str:
     return "descending" if sort.descending else "ascending"
-

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from featureviz.browse.table.explained import explained
 from featureviz.browse.table.statistics import STATISTICS
-from featureviz.browse.table.view import SHOWN, Filter, Sort, View
+from featureviz.browse.table.view import EXPLAINED, SHOWN, Filter, Sort, View
 from featureviz.catalog.columns import Columns, Numbers
 from featureviz.catalog.models import Run
 
@@ -50,7 +52,8 @@ class Selection:
 
     def count_without(self, left_out: Filter) -> int:
         """How many there would be if one filter were dropped."""
-        return replace(self, view=self.view.without(left_out)).count(self.view.show)
+        others = self._all_of(each for each in self.view.used if each != left_out)
+        return int(np.count_nonzero(others & self.shown(self.view.show)))
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -64,14 +67,19 @@ class Selection:
 
     @cached_property
     def _filtered(self) -> Mask:
+        return self._all_of(self.view.used)
+
+    def _all_of(self, filters: Iterable[Filter]) -> Mask:
         mask = np.ones(len(self.columns), np.bool_)
-        for each in self.view.used:
+        for each in filters:
             mask &= self._holds(each)
         return mask
 
     def _holds(self, each: Filter) -> Mask:
         if (asked := each.range) is not None:
             return asked.holds(self._numbers(each.name))
+        if each.name == "has":
+            return self._explained
         tokens = self.columns.fires_on if each.name == "fires" else self.columns.promotes
         return tokens.holding(each.text)
 
@@ -80,4 +88,10 @@ class Selection:
         return -numbers if sort.descending else numbers
 
     def _numbers(self, name: str) -> Numbers:
+        if name == EXPLAINED:
+            return self._explained.astype(np.float64)
         return STATISTICS[name].numbers(self.columns, self.run)
+
+    @cached_property
+    def _explained(self) -> Mask:
+        return explained(self.run.dictionary)[self.columns.index]

@@ -21,6 +21,11 @@ class Statistic:
     two_ended: bool = False  # only signed latents have it
 
     @property
+    def label(self) -> str:
+        """Its name as a heading."""
+        return self.name.replace("-", " ")
+
+    @property
     def of_activity(self) -> bool:
         """Whether a latent that never fired has none."""
         return self.kind == "activation" or self.name in ("share", "variation")
@@ -93,5 +98,3 @@ STATISTICS = {statistic.name: statistic for statistic in _ALL}
 def statistics_of(run: Run) -> list[Statistic]:
     """Those the latents of a run have."""
     return [each for each in _ALL if run.ends > 1 or not each.two_ended]
-
-

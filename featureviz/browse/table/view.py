@@ -15,10 +15,10 @@ from featureviz.browse.table.statistics import STATISTICS
 
 MOST_SORTS = 3
 SHOWN = ("all", "alive", "dead")
-HAS: tuple[str, ...] = ()
+HAS = ("explanation",)
 TOKENS = ("fires", "promotes")
 TEXTS = ("about", "histogram", *TOKENS)  # columns that are not a number
-_SORTED_ONLY: tuple[str, ...] = ()
+EXPLAINED = "explained"  # sorts those with an explanation after those without
 _SAFE = ",.:<>="  # as they are in a query, so that an address can be read
 
 
@@ -120,7 +120,7 @@ class View:
 
 def is_untidy(query: QueryDict) -> bool:
     """Whether an address comes from a form: with empty fields, or one value a box."""
-    names = (*STATISTICS, *TOKENS, "has")
+    names = (*STATISTICS, *TOKENS)
     return any(query.get(name) == "" for name in names) or any(
         len(query.getlist(name)) > 1 for name in ("cols", "sort")
     )
@@ -136,7 +136,7 @@ def _sorts(names: list[str]) -> tuple[Sort, ...]:
     found: dict[str, Sort] = {}
     for name in names:
         plain = name.removeprefix("-")
-        if plain in STATISTICS or plain in _SORTED_ONLY:
+        if plain in STATISTICS or plain == EXPLAINED:
             found.setdefault(plain, Sort(plain, name.startswith("-")))
     kept = tuple(found.values())[:MOST_SORTS]
     return () if kept == (Sort("index"),) else kept
