@@ -134,10 +134,15 @@ class Cells:
             case "promotes":
                 inside = _tokens(latent.promotes or [latent.promoted_token], False)
             case "density":
-                inside = f"{percent(latent.density)}{density_bar(latent.density)}"
+                inside = self._density(latent)
             case _:
                 inside = self._number(column, latent, is_silent)
         return f'<td class="{column.classes}">{inside}</td>'
+
+    def _density(self, latent: Latent) -> str:
+        if not latent.n_active and self.run.ends > 1:
+            return "never > 0"
+        return f"{percent(latent.density)}{density_bar(latent.density)}"
 
     def _number(self, column: Column, latent: Latent, is_silent: bool) -> str:
         statistic = column.statistic
