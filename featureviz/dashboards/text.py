@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple
 
 _LONGEST = 4  # bytes of a UTF-8 character
@@ -27,11 +28,14 @@ def glyphs(pieces: Sequence[bytes]) -> list[Glyph]:
     A group never spans more tokens than a character has bytes; what never decodes is shown as
     ‹E2›, one glyph a token.
     """
+    alone = list(map(_alone, pieces))
+    if None not in alone:  # as nearly always
+        return list(map(Glyph, alone, range(len(alone)), repeat(1)))  # type: ignore[arg-type]
     found: list[Glyph] = []
     at = 0
     while at < len(pieces):
-        alone = _alone(pieces[at])
-        glyph = Glyph(alone, at, 1) if alone is not None else _joined(pieces, at)
+        text = alone[at]
+        glyph = Glyph(text, at, 1) if text is not None else _joined(pieces, at)
         found.append(glyph)
         at += glyph.size
     return found
@@ -96,6 +100,8 @@ def main_script(text: str) -> Script:
 
     A text with kana in it is Japanese, however many Chinese characters stand beside them.
     """
+    if text.isascii():
+        return LATIN
     counts: Counter[str] = Counter()
     for character, count in Counter(text).items():
         if script := script_of(character):
