@@ -33,8 +33,11 @@ _HOVER = """
     for (let at = 0; at < count; at += 1) {
       const row = rows[(at * 7) % rows.length];
       row.scrollIntoView({ block: "center" });
-      const marks = [...row.querySelectorAll("b")];
-      const box = marks[at % marks.length].getBoundingClientRect();
+      const boxes = [...row.querySelectorAll("p b")].map((mark) => mark.getBoundingClientRect());
+      const { left, right } = row.querySelector("p").getBoundingClientRect();
+      const seen = boxes.filter((box) => box.width > 0 && box.x >= left && box.right <= right);
+      if (!seen.length) continue;
+      const box = seen[at % seen.length];
       const x = box.x + box.width / 2, y = box.y + box.height / 2;
       const target = document.elementFromPoint(x, y);
       if (!target || !row.contains(target)) continue;
