@@ -116,5 +116,11 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 # Whether anybody who reaches the site may cancel and resume runs, or only this very machine.
 FEATUREVIZ_OPEN_CONTROLS = env.flag("FEATUREVIZ_OPEN_CONTROLS", False)
 
+# The address the site is reached by from outside (https://latents.example.org/); empty: as asked.
+FEATUREVIZ_ADDRESS = env.address("FEATUREVIZ_ADDRESS")
+
+# The sites that may show a latent in a frame: `*` for all, `none`, or their addresses.
+FEATUREVIZ_EMBED_ANCESTORS = env.ancestors("FEATUREVIZ_EMBED_ANCESTORS", "*")
+
 # Celery: a folder is the broker until FEATUREVIZ_BROKER_URL names a Redis.
 FEATUREVIZ_BROKER_URL = env.text("FEATUREVIZ_BROKER_URL", "")

@@ -6,11 +6,16 @@ only those that are lit are objects.
 """
 
 import math
+import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
+import msgspec
+
+from featureviz.browse.attention import SourceRow, source_rows
 from featureviz.browse.effects import on_marks
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import Dashboard, Example, TokenEffect
@@ -51,6 +56,8 @@ class Row:
     parts: dict[int, tuple[Part, ...]]  # of marks made of several tokens
     effects: dict[int, TokenEffect]  # on marks; none where none was computed
     script: Script
+    sources: tuple[SourceRow, ...] = ()  # where attention brought the selecting token from
+    token: int | None = None  # a position an address points at
 
     @property
     def peak(self) -> int:
@@ -61,6 +68,41 @@ class Row:
     def place(self) -> str:
         """Context and position, as addresses name an example."""
         return f"{self.example.context}.{self.example.position}"
+
+    @property
+    def pointed(self) -> int | None:
+        """The mark an address points at."""
+        if self.token is None or not self.starts[0] <= self.token < self.starts[-1]:
+            return None
+        return bisect_right(self.starts, self.token) - 1
+
+    @property
+    def strong(self) -> tuple[int, ...]:
+        """Positions at least half as strong as the selecting one, from the next on, then round.
+
+        Of a mark of several tokens, its strongest; the selecting one stands last.
+        """
+        if self.peak not in self.lit:
+            return ()
+        least = abs(self.lit[self.peak].activation) / 2
+        marks = sorted(mark for mark, lit in self.lit.items() if abs(lit.activation) >= least)
+        at = marks.index(self.peak)
+        return (*map(self._strongest, marks[at + 1 :] + marks[:at]), self.example.position)
+
+    @property
+    def n_more(self) -> int:
+        """Strong tokens beside the selecting one."""
+        return len(self.strong) - 1
+
+    @property
+    def next_place(self) -> str:
+        """The same context at its next strong token."""
+        return f"{self.example.context}.{self.strong[0]}"
+
+    def _strongest(self, mark: int) -> int:
+        active = dict(zip(self.example.positions, self.example.activations, strict=True))
+        positions = range(self.starts[mark], self.starts[mark + 1])
+        return max(positions, key=lambda position: abs(active.get(position, 0.0)))
 
     def within(self, reach: int) -> range:
         """Marks that lie wholly within so many tokens of the selecting one."""
@@ -118,6 +160,7 @@ class Reader:
 
     corpus: StoredCorpus
     dashboard: Dashboard
+    full: float | None = None  # the activation of the strongest colour; none: the latent's extreme
 
     def groups(self) -> list[Group]:
         """Strongest contexts, intervals from strongest to weakest, a random sample, the silent."""
@@ -126,14 +169,32 @@ class Reader:
         silent = Group("silent", "Silent", self.rows("silent", self.dashboard.silent))
         return [top, *self._intervals(), sample, *([silent] if silent.rows else [])]
 
-    def linked(self, place: str) -> Row | None:
-        """The example at `<context>.<position>`; none when no group holds it."""
-        every = [self.dashboard.top, self.dashboard.random, self.dashboard.silent]
-        every += [interval.examples for interval in self.dashboard.intervals]
-        for example in (example for examples in every for example in examples):
-            if f"{example.context}.{example.position}" == place:
-                return self.row("ex", example)
-        return None
+    def linked(self, place: str, token: int | None = None) -> Row | None:
+        """The example at `<context>.<position>`, whatever position of its context was drawn.
+
+        None when no group holds the context: what the latent did there is then not kept.
+        """
+        found = re.fullmatch(r"([0-9]{1,9})\.([0-9]{1,9})", place)
+        if not found:
+            return None
+        context, position = map(int, found.groups())
+        known = [example for example in self._every() if example.context == context]
+        same = [example for example in known if example.position == position]
+        if same or not known:
+            return self.row("ex", same[0], token) if same else None
+        moved = _at(known[0], position) if self._is_read(context, position) else None
+        return self.row("ex", moved, token) if moved else None
+
+    def _every(self) -> Iterator[Example]:
+        yield from self.dashboard.top
+        for interval in self.dashboard.intervals:
+            yield from interval.examples
+        yield from self.dashboard.random
+        yield from self.dashboard.silent
+
+    def _is_read(self, context: int, position: int) -> bool:
+        first = 1 if self.corpus.facts.has_bos else 0
+        return first <= position < int(self.corpus.lengths[context])
 
     def rows(self, anchor: str, examples: Sequence[Example]) -> tuple[Row, ...]:
         """Rows numbered from 1."""
@@ -141,7 +202,7 @@ class Reader:
             self.row(f"{anchor}-{rank}", example) for rank, example in enumerate(examples, 1)
         )
 
-    def row(self, anchor: str, example: Example) -> Row:
+    def row(self, anchor: str, example: Example, token: int | None = None) -> Row:
         """One example; the start token is not drawn."""
         first = 1 if self.corpus.facts.has_bos else 0
         length = int(self.corpus.lengths[example.context])
@@ -161,16 +222,21 @@ class Reader:
             parts=self._parts(starts, tokens, active),
             effects=on_marks(example, starts),
             script=main_script("".join(texts)),
+            sources=source_rows(example, self.corpus),
+            token=token,
         )
+
+    @cached_property
+    def _full(self) -> float:
+        return self.dashboard.max_activation if self.full is None else self.full
 
     def _lit(self, starts: Sequence[int], active: dict[int, float]) -> dict[int, Lit]:
         greatest: dict[int, float] = {}
         for position, activation in active.items():
             mark = bisect_right(starts, position) - 1
             greatest[mark] = max(activation, greatest.get(mark, 0.0), key=abs)
-        top = self.dashboard.max_activation
         return {
-            mark: Lit(activation, level_of(activation, top))
+            mark: Lit(activation, level_of(activation, self._full))
             for mark, activation in greatest.items()
         }
 
@@ -198,9 +264,7 @@ class Reader:
                 anchor=f"i{count - rank}",
                 title="",
                 rows=self.rows(f"i{count - rank}", interval.examples),
-                level=level_of(
-                    (interval.lower + interval.upper) / 2, self.dashboard.max_activation
-                ),
+                level=level_of((interval.lower + interval.upper) / 2, self._full),
                 number=str(count - rank),
                 n_active=interval.n_active,
                 share=interval.n_active / self.dashboard.n_active,
@@ -208,3 +272,17 @@ class Reader:
             )
             for rank, interval in enumerate(self.dashboard.intervals)
         ]
+
+
+def _at(example: Example, position: int) -> Example:
+    """The same context, held against another of its positions."""
+    active = dict(zip(example.positions, example.activations, strict=True))
+    return msgspec.structs.replace(
+        example,
+        position=position,
+        activation=active.get(position, 0.0),
+        sources=None,
+        repeated=False,
+        alike=False,
+        n_alike=1,
+    )

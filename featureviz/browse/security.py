@@ -4,20 +4,25 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
+_OURS = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "manifest-src 'self'",
+    "base-uri 'none'",
+    "form-action 'self'",
 )
+
+
+def policy(ancestors: str = "'none'") -> str:
+    """The policy of a page, and the sites that may show it in a frame."""
+    return "; ".join((*_OURS, f"frame-ancestors {ancestors}"))
+
+
+POLICY = policy()
 
 
 def content_security_policy(

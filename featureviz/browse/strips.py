@@ -14,6 +14,7 @@ from itertools import pairwise
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.formats import decimals_for
 from featureviz.browse.rows import CLOSE, NEAR, Row, is_joined
+from featureviz.dashboards.text import visible
 
 _VOCABULARY = 1 << 16  # what is worked out once for each token
 
@@ -57,6 +58,8 @@ class Strip:
         if marks and row.peak not in row.lit:  # a silent row
             joined = " j" if is_joined(row.texts[row.peak]) else ""
             marks[row.peak] = f'<b class="k{joined}">{marks[row.peak]}</b>'
+        if row.pointed is not None:
+            marks[row.pointed] = f'<mark id="token">{marks[row.pointed]}</mark>'
         return marks
 
     def _reading(self) -> str:
@@ -70,7 +73,7 @@ class Strip:
         lengths = " ".join(map(_width, self.row.texts))
         return (
             f' data-n="{lengths}" data-t="{self._tokens()}" data-o="{self.row.starts[0]}"'
-            f"{self._parts()}{self._effects()}"
+            f"{self._parts()}{self._effects()}{self._sources()}"
         )
 
     def _lines(self) -> dict[int, str]:
@@ -101,6 +104,13 @@ class Strip:
             for mark, several in self.row.parts.items()
         }
         return f' data-g="{escape(json.dumps(parts, ensure_ascii=False))}"'
+
+    def _sources(self) -> str:
+        """Where attention brought the peak from: text, how many tokens before it, contribution."""
+        if not self.row.sources:
+            return ""
+        told = [[visible(one.text), one.back, one.contribution] for one in self.row.sources]
+        return f' data-s="{escape(json.dumps(told, ensure_ascii=False))}"'
 
     def _number(self, activation: float) -> str:
         return f"{activation:.{decimals_for(self.row.top)}f}"

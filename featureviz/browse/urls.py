@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from featureviz.browse import api, run_pages, views
+from featureviz.browse import api, components, run_pages, sharing, views
 from featureviz.browse.table import files
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
@@ -48,6 +48,9 @@ register_converter(IndexConverter, "index")
 urlpatterns = [
     path("", views.front, name="front"),
     path("api/feature/<name:model>/<name:dictionary>/<index:index>", api.feature, name="feature"),
+    path("components/", components.components, name="components"),
+    path("components/<index:index>", components.components),
+    path("embed/<name:model>/<name:dictionary>/<index:index>", sharing.embed, name="embed"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
@@ -66,6 +69,8 @@ urlpatterns = [
     path("<model:model>/<name:dictionary>/health", views.health, name="health"),
     path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),
     path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),
+    path("<model:model>/<name:dictionary>/<index:index>/row", views.row, name="row"),
+    path("<model:model>/<name:dictionary>/<index:index>.png", sharing.picture, name="preview"),
     path("<model:model>/<name:dictionary>/<index:index>.json", api.feature, name="latent-json"),
     path(
         "<model:model>/<name:dictionary>/<index:index>/",

@@ -11,9 +11,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from featureviz.browse.formats import THIN
+from featureviz.browse.freshness import asks_again
 from featureviz.browse.health_page import HealthPage
 from featureviz.browse.latent_page import LatentPage
 from featureviz.browse.lost import Lost
+from featureviz.browse.sharing import Shared
 from featureviz.browse.showcase import suggestions
 from featureviz.browse.table.page import TablePage
 from featureviz.browse.table.view import View, is_untidy
@@ -72,6 +74,7 @@ def health(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
     return render(request, "browse/health.html", {"run": run, "page": page, "thin": THIN})
 
 
+@asks_again
 @require_safe
 def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
     """A latent."""
@@ -84,7 +87,22 @@ def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> Htt
         page = LatentPage.of(found, request.GET)
     except StoreError:
         return render(request, "browse/broken.html", {"run": found.run}, status=503)
-    return render(request, "browse/latent.html", {"page": page})
+    return render(request, "browse/latent.html", {"page": page, "shared": Shared(request, page)})
+
+
+@require_safe
+def row(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
+    """One example of a latent, as its page draws it: the place comes as `ex`."""
+    found = find_latent(model, dictionary, int(index))
+    if found is None:
+        raise Http404
+    try:
+        page = LatentPage.of(found, request.GET)
+    except StoreError as error:
+        raise Http404 from error
+    if page.linked is None:
+        raise Http404
+    return render(request, "browse/row.html", {"page": page})
 
 
 @never_cache

@@ -21,7 +21,9 @@ from featureviz.dashboards.store import read_dashboard, read_relations
 
 _open = lru_cache(maxsize=16)(StoredCorpus)  # a vocabulary takes milliseconds to read
 # first segments of addresses that no model may take
-RESERVED = ("accounts", "api", "compare", "embed", "runs", "s", "search", "static")
+RESERVED = (
+    "accounts", "api", "compare", "components", "embed", "runs", "s", "search", "static",
+)  # fmt: skip
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 is_name = RegexValidator(rf"^{NAME_PATTERN}\Z", "Use letters, digits, dots, dashes, underscores.")
 

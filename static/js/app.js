@@ -3,9 +3,11 @@ import { startCopy } from "./copy.js";
 import { startHistogram } from "./histogram.js";
 import { startKeys } from "./keys.js";
 import { startLadder } from "./ladder.js";
+import { startPeaks } from "./peaks.js";
 import { startPointer } from "./pointer.js";
 import { startPoll } from "./poll.js";
 import { startRows } from "./rows.js";
+import { startShare } from "./share.js";
 import { startSwitches } from "./switches.js";
 import { startPanels } from "./table.js";
 import { startTheme } from "./theme.js";
@@ -21,4 +23,6 @@ if (document.querySelector(".latent")) {
   startLadder();
   startRows();
   startPointer();
+  startPeaks();
+  startShare();
 }

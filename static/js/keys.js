@@ -1,4 +1,6 @@
 // Keys for the whole page. Those of one letter, digit or sign can be switched off (WCAG 2.1.4).
+import { copyLink } from "./links.js";
+import { turnRead } from "./peaks.js";
 import { goTo } from "./rows.js";
 import { cycle, flip } from "./switches.js";
 import { step } from "./table.js";
@@ -28,7 +30,10 @@ const ACTS = {
   v: () => onLatent(() => cycle("view")),
   n: () => onLatent(() => flip("num")),
   s: () => enter("silent"),
-  u: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
+  p: () => turnRead(),
+  x: () => document.activeElement.closest(".group")?.querySelector("[data-copy-rows]")?.click() ?? false,
+  y: () => void copyLink(),
+  b: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
   "/": () => document.getElementById("to")?.focus(),
   "?": (dialog) => dialog.showModal(),
 };

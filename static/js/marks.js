@@ -10,12 +10,20 @@ export function marksOf(row) {
   return byRow.get(row);
 }
 
+// A row whose text was drawn anew is split again.
+export function forget(row) {
+  byRow.delete(row);
+}
+
 export function markAt(element) {
   return byElement.get(element?.closest("b, .mark"));
 }
 
 export function peakOf(row) {
-  const marks = marksOf(row);
+  return peakIn(marksOf(row));
+}
+
+function peakIn(marks) {
   return marks.find((mark) => mark.elements[0]?.classList.contains("k")) ?? marks[0];
 }
 
@@ -26,6 +34,8 @@ function split(row) {
   skipEmpty(walk);
   for (const node of [...text.childNodes]) visit(node, walk);
   for (const mark of marks) for (const element of mark.elements) byElement.set(element, mark);
+  const peak = peakIn(marks);
+  if (peak && text.dataset.s) peak.sources = JSON.parse(text.dataset.s);
   return marks;
 }
 

@@ -112,8 +112,14 @@ def flip_query(switches: Switches, name: str) -> str:
 @register.simple_tag
 def example_query(switches: Switches, row: Row) -> str:
     """The end of the address that shows one example first."""
+    return place_query(switches, row.place)
+
+
+@register.simple_tag
+def place_query(switches: Switches, place: str) -> str:
+    """The end of the address that shows a context first, at one of its positions."""
     query = switches.query()
-    return f"{query}{'&' if query else '?'}ex={row.place}"
+    return f"{query}{'&' if query else '?'}ex={place}"
 
 
 def _blanks(count: int) -> str:
