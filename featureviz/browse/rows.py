@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import msgspec
@@ -19,7 +19,7 @@ from featureviz.browse.attention import SourceRow, source_rows
 from featureviz.browse.effects import on_marks
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import Dashboard, Example, TokenEffect
-from featureviz.dashboards.text import Script, glyphs, main_script, readable, script_of, visible
+from featureviz.dashboards.text import Script, drawn, main_script, readable, script_of, visible
 
 N_LEVELS = 10
 CLOSE, NEAR = 4, 16  # tokens either side of the peak in the narrow and the middle view
@@ -89,16 +89,6 @@ class Row:
         at = marks.index(self.peak)
         return (*map(self._strongest, marks[at + 1 :] + marks[:at]), self.example.position)
 
-    @property
-    def n_more(self) -> int:
-        """Strong tokens beside the selecting one."""
-        return len(self.strong) - 1
-
-    @property
-    def next_place(self) -> str:
-        """The same context at its next strong token."""
-        return f"{self.example.context}.{self.strong[0]}"
-
     def _strongest(self, mark: int) -> int:
         active = dict(zip(self.example.positions, self.example.activations, strict=True))
         positions = range(self.starts[mark], self.starts[mark + 1])
@@ -124,6 +114,7 @@ class Row:
         return self.peak > 0 and all(map(is_joined, self.texts[self.peak - 1 : self.peak + 1]))
 
 
+@lru_cache(maxsize=1 << 16)
 def is_joined(text: str) -> bool:
     """Whether letters of a text connect to their neighbours."""
     return any(script.joined for script in map(script_of, text) if script)
@@ -207,9 +198,8 @@ class Reader:
         first = 1 if self.corpus.facts.has_bos else 0
         length = int(self.corpus.lengths[example.context])
         tokens = tuple(self.corpus.tokens[example.context, first:length].tolist())
-        found = glyphs([self.corpus.vocabulary[token] for token in tokens])
-        starts = (*(first + glyph.first for glyph in found), length)
-        texts = tuple(visible(glyph.text) for glyph in found)
+        texts, firsts = drawn([self.corpus.vocabulary[token] for token in tokens])
+        starts = (*(first + at for at in firsts), length)
         active = dict(zip(example.positions, example.activations, strict=True))
         return Row(
             anchor=anchor,
