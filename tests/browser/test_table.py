@@ -95,11 +95,11 @@ def test_single_keys_that_are_off_do_nothing(table):
 def test_the_number_of_columns_follows_the_width(page, site):
     page.goto(f"{site}/demo/sae/")
     counts = []
-    for width in (360, 1440, 2560):
+    for width in (360, 1024, 1440, 2560):
         page.set_viewport_size({"width": width, "height": 800})
         counts.append(page.locator(".latents th:visible").count())
         assert page.evaluate("document.documentElement.scrollWidth") == width
-    assert counts == [4, 11, 14]
+    assert counts == [4, 7, 11, 14]
 
 
 def test_everything_works_without_scripts(browser, site):

@@ -23,7 +23,8 @@ from featureviz.dashboards.text import main_script
 _RAREST = 1e-6  # where the bar of a density begins
 # Columns by the width of the window that has room for them, in their order.
 _ALWAYS = ("index", "about", "density", "max")
-_USUAL = ("histogram", "tokens", "mean", "min", "fires", "share", "promotes", "weight")
+_USUAL = ("histogram", "min", "fires", "promotes")
+_ROOMY = ("tokens", "mean", "share", "weight")
 _ORDER = (
     "index", "about", "histogram", "density", "tokens", "contexts", "context-density", "max",
     "mean", "variation", "min", "negative", "fires", "share", "promotes", "weight", "norm",
@@ -81,7 +82,7 @@ def columns_of(run: Run, chosen: Sequence[str] = ()) -> list[Column]:
         names = [name for name in known if name in chosen or name == "index"]
         return [Column(name, _kind(name)) for name in names]
     rooms = {**dict.fromkeys(_ALWAYS, ""), **dict.fromkeys(_USUAL, " wide")}
-    rooms |= dict.fromkeys(_WIDEST, " widest")
+    rooms |= {**dict.fromkeys(_ROOMY, " wide roomy"), **dict.fromkeys(_WIDEST, " widest")}
     return [Column(name, _kind(name) + rooms[name]) for name in known if name in rooms]
 
 

@@ -43,7 +43,7 @@ def token(text: str) -> SafeString:
 def example_rows(context: Context, rows: Iterable[Row]) -> SafeString:
     """Examples as list items, the way the page is drawn."""
     page = context["page"]
-    elsewhere = context.get("elsewhere", "")
+    elsewhere = str(context.get("elsewhere") or "")
     drawn = ExampleRows(page.switches, page.effects, page.latent.index, elsewhere)
     return mark_safe(drawn.html(rows))  # noqa: S308 - escapes its text
 
