@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "featureviz.catalog",
     "featureviz.annotate",
     "featureviz.browse",
+    "featureviz.browse.search",
     "tasks",
 ]
 MIDDLEWARE = [

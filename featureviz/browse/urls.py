@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
 from featureviz.browse import api, components, run_pages, sharing, views
+from featureviz.browse.search import views as search
 from featureviz.browse.table import files
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
@@ -51,6 +52,8 @@ urlpatterns = [
     path("components/", components.components, name="components"),
     path("components/<index:index>", components.components),
     path("embed/<name:model>/<name:dictionary>/<index:index>", sharing.embed, name="embed"),
+    path("search", search.search, name="search"),
+    path("search/complete", search.completions, name="search-complete"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
@@ -65,7 +68,6 @@ urlpatterns = [
         name="latents-parquet",
     ),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),
-    path("<model:model>/<name:dictionary>/jump", views.jump, name="jump"),
     path("<model:model>/<name:dictionary>/health", views.health, name="health"),
     path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),
     path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),

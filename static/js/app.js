@@ -7,6 +7,7 @@ import { startPeaks } from "./peaks.js";
 import { startPointer } from "./pointer.js";
 import { startPoll } from "./poll.js";
 import { startRows } from "./rows.js";
+import { startSearch } from "./search.js";
 import { startShare } from "./share.js";
 import { startSwitches } from "./switches.js";
 import { startPanels } from "./table.js";
@@ -17,6 +18,7 @@ startCopy();
 startKeys();
 startPoll();
 startPanels();
+startSearch();
 if (document.querySelector(".latent")) {
   startSwitches();
   startHistogram();

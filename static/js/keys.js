@@ -34,7 +34,7 @@ const ACTS = {
   x: () => document.activeElement.closest(".group")?.querySelector("[data-copy-rows]")?.click() ?? false,
   y: () => void copyLink(),
   b: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
-  "/": () => document.getElementById("to")?.focus(),
+  "/": () => document.getElementById("q")?.focus(),
   "?": (dialog) => dialog.showModal(),
 };
 
