@@ -53,35 +53,6 @@ class Columns:
         """Which latents fired, at either end."""
         return (self["n_active"] > 0) | (self["n_negative"] > 0)
 
-    @cached_property
-    def fires_on(self) -> Tokens:
-        """The tokens each latent fires on most often."""
-        return _tokens(self.run_id, "fires_on", "top_token")
-
-    @cached_property
-    def promotes(self) -> Tokens:
-        """The tokens each latent promotes most."""
-        return _tokens(self.run_id, "promotes", "promoted_token")
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """A few tokens of every latent, to be looked up by their text."""
-
-    codes: dict[str, int]  # by folded text
-    held: npt.NDArray[np.int32]  # [n, most tokens], -1 where there are fewer
-
-    def holding(self, text: str) -> npt.NDArray[np.bool_]:
-        """Which latents have a token that reads so, whatever its case and the blanks around."""
-        code = self.codes.get(folded(text))
-        none = np.zeros(len(self.held), np.bool_)
-        return none if code is None else (self.held == code).any(axis=1)
-
-
-def folded(text: str) -> str:
-    """A token's text without case and outer blanks; one of blanks alone as it is."""
-    return text.strip().casefold() or text
-
 
 @lru_cache(maxsize=_KEPT)
 def _read(run_id: int, key: str, published: datetime | None, written: datetime | None) -> Columns:
@@ -90,17 +61,3 @@ def _read(run_id: int, key: str, published: datetime | None, written: datetime |
     table = np.array(list(rows.values_list(*_NUMBERS)), dtype=np.float64)
     table = table.reshape(-1, len(_NUMBERS))
     return Columns(run_id, {name: table[:, at].copy() for at, name in enumerate(_NUMBERS)})
-
-
-def _tokens(run_id: int, several: str, first: str) -> Tokens:
-    """Runs published before there were several tokens a row have one."""
-    codes: dict[str, int] = {}
-    rows = Latent.objects.filter(run=run_id).order_by("index").values_list(several, first)
-    coded = [
-        [codes.setdefault(folded(text), len(codes)) for text in texts or ([one] if one else [])]
-        for texts, one in rows.iterator(chunk_size=2000)
-    ]
-    held = np.full((len(coded), max(map(len, coded), default=0)), -1, np.int32)
-    for at, row in enumerate(coded):
-        held[at, : len(row)] = row
-    return Tokens(codes, held)

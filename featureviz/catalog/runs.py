@@ -194,6 +194,16 @@ def publish(run: Run) -> bool:
     return True
 
 
+def reindex(run: Run) -> None:
+    """Write a run's rows, and what its latents are found by, again from its dashboards.
+
+    Raises: StoreError when a pack is missing or damaged; nothing has changed then.
+    """
+    rows = list(_rows(run, anew=True))
+    with transaction.atomic():
+        _write_latents(run, rows)
+
+
 @transaction.atomic
 def note_memory(run: Run, megabytes: int) -> None:
     """Keep the largest memory any worker of the run has used."""
@@ -354,14 +364,14 @@ class _Row:
     top_position: int | None = None
 
 
-def _rows(run: Run) -> Iterator[_Row]:
+def _rows(run: Run, anew: bool = False) -> Iterator[_Row]:
     """The rows of a run's latents; in the same reading, what they are found by is kept."""
     words, found_by = _Words(run.corpus.stored.vocabulary), Gathering()
     for index in range(run.dictionary.d_sae):
         dashboard = run.dashboard(index)
         found_by.add(dashboard)
         yield _row(dashboard, words)
-    found_by.write(run.folder, run.corpus.stored)
+    found_by.write(run.folder, run.corpus.stored, replace=anew)
 
 
 def _row(dashboard: Dashboard, words: "_Words") -> _Row:

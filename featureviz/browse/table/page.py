@@ -15,12 +15,15 @@ from featureviz.browse.table.cells import Cells, Column, columns_of, every_colum
 from featureviz.browse.table.explained import lines
 from featureviz.browse.table.selection import Selection
 from featureviz.browse.table.statistics import Statistic, statistics_of
-from featureviz.browse.table.view import EXPLAINED, SHOWN, TOKENS, Filter, Sort, View
+from featureviz.browse.table.tokens import is_indexed
+from featureviz.browse.table.view import EXPLAINED, SHOWN, Filter, Sort, View
 from featureviz.catalog.columns import Columns
 from featureviz.catalog.models import Latent, Run
+from featureviz.dashboards.finding import TOKENS
 
 PAGE_SIZE = 100
-_WORDS = {"fires": "fires on", "promotes": "promotes", "has": "has"}
+_WORDS = {"fires": "fires on"}
+_NO_TOKENS = "tokens cannot be looked up in this run before `manage.py reindex {}`."
 _SMALLEST_FIRST = ("index", "min")
 
 
@@ -191,7 +194,7 @@ class TablePage:
     @property
     def tokens(self) -> list[tuple[str, str, str]]:
         """The form's tokens: name, words, what is asked."""
-        return [(name, _WORDS[name], self.view.text(name)) for name in TOKENS]
+        return [(name, _WORDS.get(name, name), self.view.text(name)) for name in TOKENS]
 
     @property
     def boxes(self) -> list[tuple[Column, bool]]:
@@ -258,7 +261,12 @@ class TablePage:
     def _chip(self, each: Filter) -> Chip:
         label = f"{_WORDS.get(each.name, each.name.replace('-', ' '))} {each.text}"
         count = self.selection.count_without(each)
-        return Chip(label, self.view.without(each).query(), each.problem, count)
+        return Chip(label, self.view.without(each).query(), self._problem(each), count)
+
+    def _problem(self, each: Filter) -> str:
+        if each.name in TOKENS and not is_indexed(self.run):
+            return _NO_TOKENS.format(self.run.dictionary)
+        return each.problem
 
 
 def in_order(run: Run, indices: npt.NDArray[np.int64]) -> list[Latent]:

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from featureviz.browse.table.explained import explained
+from featureviz.browse.table.ranges import holds
 from featureviz.browse.table.statistics import STATISTICS
+from featureviz.browse.table.tokens import having
 from featureviz.browse.table.view import EXPLAINED, SHOWN, Filter, Sort, View
 from featureviz.catalog.columns import Columns, Numbers
 from featureviz.catalog.models import Run
@@ -77,11 +79,10 @@ class Selection:
 
     def _holds(self, each: Filter) -> Mask:
         if (asked := each.range) is not None:
-            return asked.holds(self._numbers(each.name))
+            return holds(asked, self._numbers(each.name))
         if each.name == "has":
             return self._explained
-        tokens = self.columns.fires_on if each.name == "fires" else self.columns.promotes
-        return tokens.holding(each.text)
+        return having(self.run, each.name, each.text)[self.columns.index]
 
     def _key(self, sort: Sort) -> Numbers:
         numbers = self._numbers(sort.name)

@@ -10,14 +10,15 @@ from urllib.parse import quote
 
 from django.http import QueryDict
 
-from featureviz.browse.table.ranges import Range, RangeError, tidy
+from featureviz.browse.search.language import Range
+from featureviz.browse.table.ranges import RangeError, read_range, tidy
 from featureviz.browse.table.statistics import STATISTICS
+from featureviz.dashboards.finding import TOKENS
 
 MOST_SORTS = 3
 SHOWN = ("all", "alive", "dead")
 HAS = ("explanation",)
-TOKENS = ("fires", "promotes")
-TEXTS = ("about", "histogram", *TOKENS)  # columns that are not a number
+TEXTS = ("about", "histogram", "fires", "promotes")  # columns that are not a number
 EXPLAINED = "explained"  # sorts those with an explanation after those without
 _SAFE = ",.:<>="  # as they are in a query, so that an address can be read
 
@@ -43,7 +44,7 @@ class Filter:
     @property
     def range(self) -> Range | None:
         """Of a statistic; None of others. Raises: RangeError when it cannot be read."""
-        return Range.parse(self.text) if self.name in STATISTICS else None
+        return read_range(self.text) if self.name in STATISTICS else None
 
     @property
     def problem(self) -> str:

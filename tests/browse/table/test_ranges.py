@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featureviz.browse.table.ranges import Range, RangeError, tidy
+from featureviz.browse.table.ranges import RangeError, holds, read_range, tidy
 
 NUMBERS = st.floats(-1e6, 1e6)
 
 
 def held(text, *numbers):
-    return Range.parse(text).holds(np.array(numbers, float)).tolist()
+    return holds(read_range(text), np.array(numbers, float)).tolist()
 
 
 def test_a_range_holds_its_ends():
@@ -40,7 +40,7 @@ def test_every_way_of_writing_one_is_read(text, expected):
 
 
 def test_percent_is_a_hundredth():
-    found = Range.parse("0.1 % .. 1%")
+    found = read_range("0.1 % .. 1%")
     assert (found.low, found.high) == (0.001, 0.01)
 
 
@@ -48,12 +48,10 @@ def test_what_has_no_number_is_in_no_range():
     assert held(f"..{10**9}", math.nan, 1) == [False, True]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "..", "x", "1..2..3", "1,5", ">", "3..1", "1%%", "nan", "inf"]
-)
+@pytest.mark.parametrize("text", ["", "..", "x", "1..2..3", "1,5", ">", "1%%", "nan", "inf"])
 def test_what_is_no_range_is_told_with_a_way_to_mend_it(text):
-    with pytest.raises(RangeError, match=r"write|smaller number first"):
-        Range.parse(text)
+    with pytest.raises(RangeError, match=r"write 0\.1%\.\.1%"):
+        read_range(text)
 
 
 @given(NUMBERS, NUMBERS, st.lists(NUMBERS))

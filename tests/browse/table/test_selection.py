@@ -14,6 +14,8 @@ from featureviz.browse.table.selection import Selection
 from featureviz.browse.table.statistics import STATISTICS, statistics_of
 from featureviz.browse.table.view import Sort, View
 from featureviz.catalog.models import Latent, Run
+from featureviz.catalog.runs import reindex
+from featureviz.dashboards.text import readable
 from tests.factories import make_run
 
 pytestmark = pytest.mark.django_db
@@ -77,18 +79,31 @@ def test_alive_and_dead_part_the_latents(run):
     assert select(run, "max=>0").counts == {"all": 39, "alive": 39, "dead": 0}
 
 
-@pytest.mark.parametrize("name", ["fires", "promotes"])
-def test_a_token_is_found_whatever_its_case_and_blanks(run, name):
-    field = {"fires": "fires_on", "promotes": "promotes"}[name]
-    text = getattr(rows(run)[0], field)[0]
-    expected = [
-        row.index
-        for row in rows(run)
-        if any(each.strip().casefold() == text.strip().casefold() for each in getattr(row, field))
-    ]
-    assert 0 in expected
+@pytest.mark.parametrize("name", ["fires", "promotes", "suppresses"])
+def test_a_token_is_looked_for_in_the_whole_list_of_each_latent(run, name):
+    reindex(run)
+    lists = [listed(run, run.dashboard(index), name) for index in range(40)]
+    text = max(max(lists, key=len), key=len).strip()
+    expected = [index for index, texts in enumerate(lists) if text.casefold() in map(plain, texts)]
+    assert expected
     assert left(run, urlencode({name: text.upper()})) == expected
     assert left(run, f"{name}=nowhere-to-be-found") == []
+    begins = [i for i, texts in enumerate(lists) if any(plain(t).startswith("s") for t in texts)]
+    assert left(run, f"{name}=s*") == begins
+
+
+def listed(run, board, name):
+    logits = board.shown_logits
+    rows = {"fires": board.fires_on, "promotes": logits.top, "suppresses": logits.bottom}[name]
+    return [readable(run.corpus.stored.vocabulary[row.token]) for row in rows]
+
+
+def plain(text):
+    return text.strip(" ").casefold()
+
+
+def test_before_tokens_are_indexed_they_leave_every_latent(run):
+    assert left(run, "fires=the") == list(range(40))
 
 
 def test_what_was_said_of_a_latent_filters_and_sorts(run):
@@ -110,12 +125,11 @@ def test_without_one_filter_there_are_as_many_as_the_others_leave(run):
 
 
 def test_rows_written_again_are_read_again(run):
-    from featureviz.catalog import runs
-
     assert left(run, "max=>1000") == []
-    row = runs._Row(3, 1, 0.5, 2000.0, 2000.0)
-    runs._write_latents(run, [row])
-    assert left(Run.objects.get(pk=run.pk), "max=>1000") == [3]
+    Latent.objects.filter(index=3).update(max_activation=2000.0)
+    assert left(run, "max=>1000") == []
+    reindex(run)
+    assert left(Run.objects.get(pk=run.pk), f"max={run.dashboard(3).max_activation!r}") == [3]
 
 
 def test_a_row_without_a_number_is_last_and_in_no_range(run):
