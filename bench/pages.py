@@ -97,7 +97,7 @@ class Site:
             start = time.perf_counter()
             status, _ = self.get(path)
             found.append(1000 * (time.perf_counter() - start))
-            assert status == 200, f"{path}: {status}"
+            assert status < 400, f"{path}: {status}"  # an address typed leads there
         return found
 
     def cpu(self) -> float:
