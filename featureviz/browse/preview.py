@@ -7,6 +7,7 @@ points, never as empty boxes.
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -44,6 +45,7 @@ _PLAIN = (
 )
 _BOLD = ("truetype/noto/NotoSans-Bold.ttf", "truetype/dejavu/DejaVuSans-Bold.ttf")
 _BUILT_IN = ""  # Pillow's own font
+_UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs"}  # categories of characters that show nothing alone
 _NOWHERE = "\U0010fffe"  # a character no font has
 
 
@@ -67,7 +69,8 @@ def written(text: str) -> str:
 
 def font_for(text: str, names: Sequence[str] = _PLAIN) -> str | None:
     """The first font that has every character of a text; none when no font can write it."""
-    if not features.check("raqm") and any(map(_is_shaped, text)):
+    is_shaped = any(map(_is_shaped, text)) and not features.check("raqm")
+    if is_shaped or all(unicodedata.category(char) in _UNSEEN for char in text):
         return None
     found = (name for name in [*names, _BUILT_IN] if all(_has(name, char) for char in text))
     return next(found, None)

@@ -9,7 +9,7 @@ import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
@@ -22,6 +22,7 @@ from featureviz.dashboards.schema import Dashboard, Example, TokenEffect
 from featureviz.dashboards.text import Script, drawn, main_script, readable, script_of, visible
 
 N_LEVELS = 10
+_MOST_PEAKS = 9  # beside the selecting one
 CLOSE, NEAR = 4, 16  # tokens either side of the peak in the narrow and the middle view
 
 
@@ -58,6 +59,7 @@ class Row:
     script: Script
     sources: tuple[SourceRow, ...] = ()  # where attention brought the selecting token from
     token: int | None = None  # a position an address points at
+    tells: bool = True  # its tokens; not where a row before it shows the same context
 
     @property
     def peak(self) -> int:
@@ -80,14 +82,17 @@ class Row:
     def strong(self) -> tuple[int, ...]:
         """Positions at least half as strong as the selecting one, from the next on, then round.
 
-        Of a mark of several tokens, its strongest; the selecting one stands last.
+        Nine at most, the strongest, then the selecting one itself; of a mark of several tokens, its
+        strongest.
         """
         if self.peak not in self.lit:
             return ()
-        least = abs(self.lit[self.peak].activation) / 2
-        marks = sorted(mark for mark, lit in self.lit.items() if abs(lit.activation) >= least)
-        at = marks.index(self.peak)
-        return (*map(self._strongest, marks[at + 1 :] + marks[:at]), self.example.position)
+        sizes = {mark: abs(lit.activation) for mark, lit in self.lit.items()}
+        least = sizes.pop(self.peak) / 2
+        others = sorted(sizes, key=lambda mark: -sizes[mark])[:_MOST_PEAKS]
+        marks = sorted(mark for mark in others if sizes[mark] >= least)
+        at = bisect_left(marks, self.peak)
+        return (*map(self._strongest, marks[at:] + marks[:at]), self.example.position)
 
     def _strongest(self, mark: int) -> int:
         active = dict(zip(self.example.positions, self.example.activations, strict=True))
@@ -158,7 +163,8 @@ class Reader:
         top = Group("top", f"Top {len(self.dashboard.top)}", self.rows("top", self.dashboard.top))
         sample = Group("random", "Random sample", self.rows("random", self.dashboard.random))
         silent = Group("silent", "Silent", self.rows("silent", self.dashboard.silent))
-        return [top, *self._intervals(), sample, *([silent] if silent.rows else [])]
+        every = [top, *self._intervals(), sample, *([silent] if silent.rows else [])]
+        return list(_telling_once(every))
 
     def linked(self, place: str, token: int | None = None) -> Row | None:
         """The example at `<context>.<position>`, whatever position of its context was drawn.
@@ -262,6 +268,17 @@ class Reader:
             )
             for rank, interval in enumerate(self.dashboard.intervals)
         ]
+
+
+def _telling_once(groups: Sequence[Group]) -> Iterator[Group]:
+    """The groups, the tokens of each context told by its first row alone."""
+    told: set[int] = set()
+    for group in groups:
+        rows = []
+        for row in group.rows:
+            rows.append(replace(row, tells=False) if row.example.context in told else row)
+            told.add(row.example.context)
+        yield replace(group, rows=tuple(rows))
 
 
 def _at(example: Example, position: int) -> Example:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urljoin
 
 from django.conf import settings
 from django.core.cache.backends.filebased import FileBasedCache
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import cache_control
@@ -44,7 +44,8 @@ class Frame:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
         """Read an address; what is not understood is the default."""
-        asked = query.get("show", "").split(",")
+        several = query.getlist("show") if isinstance(query, QueryDict) else [query.get("show", "")]
+        asked = ",".join(several).split(",")  # a form sends one by one
         rows, theme = query.get("n", ""), query.get("theme", "")
         known = rows.isascii() and rows.isdigit() and len(rows) < 4
         return cls(

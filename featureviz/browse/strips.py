@@ -1,8 +1,8 @@
 """An example's text as HTML. Text from a corpus is escaped here and nowhere else.
 
-Silent text is plain text; only active and underlined marks are elements. A row also carries, for
-the script that reads it out, where its marks end (`data-n`, in UTF-16 units as displayed), their
-token ids, and what taking the latent out does to them.
+Silent text is plain text; only active and underlined marks are elements. The first row of a context
+also carries, for the script that reads it out, where its marks end (`data-n`, in UTF-16 units as
+displayed), their token ids, and what taking the latent out does to them.
 """
 
 import json
@@ -70,10 +70,14 @@ class Strip:
         return f' dir="{script.direction}"{lang}{classes}'
 
     def _data(self) -> str:
+        tokens = self._told() if self.row.tells else ""
+        return f"{tokens}{self._effects()}{self._sources()}"
+
+    def _told(self) -> str:
         lengths = " ".join(map(_width, self.row.texts))
         return (
             f' data-n="{lengths}" data-t="{self._tokens()}" data-o="{self.row.starts[0]}"'
-            f"{self._parts()}{self._effects()}{self._sources()}"
+            f"{self._parts()}"
         )
 
     def _lines(self) -> dict[int, str]:

@@ -5,6 +5,14 @@ export async function copyLink() {
   const mark = litMark();
   await navigator.clipboard?.writeText(mark ? linkTo(mark) : here());
   note("Link copied");
+  if (!mark) flash(document.querySelector("[data-copy=address]"));
+}
+
+function flash(button) {
+  const name = button?.textContent;
+  if (!button || name !== "Copy") return;
+  button.textContent = "Link copied";
+  setTimeout(() => { button.textContent = name; }, 1500);
 }
 
 function here() {

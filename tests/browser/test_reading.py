@@ -54,7 +54,7 @@ def test_without_a_token_the_key_copies_the_address_of_the_page(latent):
     clipboard = with_clipboard(latent)
     latent.keyboard.press("n")
     latent.keyboard.press("y")
-    latent.wait_for_timeout(50)
+    expect(latent.locator("[data-copy=address]")).to_have_text("Link copied")
     assert clipboard() == latent.url
     assert latent.url.endswith("?num=on")
 
@@ -240,12 +240,30 @@ def test_a_click_while_text_is_selected_opens_nothing(latent):
     expect(row).not_to_have_class(re.compile("open"))
     latent.locator("h1").click()
     box = row.locator(".c").bounding_box()
-    latent.mouse.move(box["x"] + 2, box["y"] + 12)
+    latent.mouse.move(box["x"] + 100, box["y"] + 12)
     latent.mouse.down()
-    latent.mouse.move(box["x"] + 120, box["y"] + 12)
+    latent.mouse.move(box["x"] + 220, box["y"] + 12, steps=5)
     latent.mouse.up()
     assert latent.evaluate("String(getSelection()).length") > 5
     expect(row).not_to_have_class(re.compile("open"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/demo/sae/3?view=16",
+        "/demo/sae/3?view=whole",
+        "/demo/sae/3?scale=100&ex=0.4&tok=4",
+        "/embed/demo/sae/3",
+        "/components/",
+    ],
+)
+def test_no_page_with_effects_scrolls_sideways(page, site, path):
+    give_effects(Run.objects.get())
+    page.goto(site + path)
+    for width in (360, 390, 600, 768, 1024, 1440, 2560):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
 
 
 # ---------- colours, frames, paper ----------
@@ -365,3 +383,28 @@ class TestWithoutScript:
         page.goto(f"{site}/embed/demo/sae/3")
         expect(page.locator("#top-1 .k")).to_be_visible()
         expect(page.locator(".hist .lin").first).to_be_visible()
+
+
+def test_text_between_the_narrow_and_the_middle_view_wraps_as_the_rest(latent, site):
+    latent.goto(f"{site}/demo/sae/3?view=16")
+    space = "e => getComputedStyle(e).whiteSpace"
+    between = latent.locator("#top-1 s.n").last
+    assert between.evaluate(space) == latent.locator("#top-1 p").evaluate(space) == "pre-wrap"
+
+
+def test_every_row_reads_alike_whether_or_not_a_row_before_tells_its_tokens(latent):
+    read = latent.evaluate(
+        """async () => {
+          const { marksOf } = await import("/static/js/marks.js");
+          return [...document.querySelectorAll(".row")].map((row) => [row.dataset.context,
+            marksOf(row).map((mark) => [mark.ids.join("+"), mark.position, mark.activation,
+              mark.elements.map((each) => each.textContent).join("")].join()).join("|")]);
+        }"""
+    )
+    active = [(context, marks) for context, marks in read if "|" in marks]
+    silent = latent.locator("#silent .row").count()
+    by_context = {}
+    for context, marks in active[: len(active) - silent]:
+        by_context.setdefault(context, set()).add(marks)
+    assert len(active) > 2 * len(by_context)
+    assert {len(each) for each in by_context.values()} == {1}
