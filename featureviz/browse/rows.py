@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import msgspec
@@ -19,7 +19,7 @@ from featureviz.browse.attention import SourceRow, source_rows
 from featureviz.browse.effects import on_marks
 from featureviz.browse.texts import Texts
 from featureviz.dashboards.schema import Dashboard, Example, TokenEffect
-from featureviz.dashboards.text import Script, glyphs, main_script, readable, script_of, visible
+from featureviz.dashboards.text import Script, drawn, main_script, readable, script_of, visible
 
 N_LEVELS = 10
 _MOST_PEAKS = 9  # beside the selecting one
@@ -129,6 +129,7 @@ class _Text:
     script: Script
 
 
+@lru_cache(maxsize=1 << 16)
 def is_joined(text: str) -> bool:
     """Whether letters of a text connect to their neighbours."""
     return any(script.joined for script in map(script_of, text) if script)
@@ -241,9 +242,8 @@ class Reader:
         first = 1 if self.corpus.facts.has_bos else 0
         length = int(self.corpus.lengths[context])
         tokens = tuple(self.corpus.tokens[context, first:length].tolist())
-        found = glyphs([self.corpus.vocabulary[token] for token in tokens])
-        texts = tuple(visible(glyph.text) for glyph in found)
-        starts = (*(first + glyph.first for glyph in found), length)
+        texts, firsts = drawn([self.corpus.vocabulary[token] for token in tokens])
+        starts = (*(first + at for at in firsts), length)
         return _Text(texts, starts, tokens, main_script("".join(texts)))
 
     @cached_property

@@ -41,23 +41,23 @@ class Strip:
         )
 
     def _marks(self) -> list[str]:
-        row = self.row
+        row, at = self.row, self.row.peak
         marks = [_escaped(text, self.spaces) for text in row.texts]
         lines = self._lines()
         for mark, classes in lines.items():
             if classes and mark not in row.lit:
                 marks[mark] = f'<u class="{classes}">{marks[mark]}</u>'
         for mark, lit in row.lit.items():
-            peak = " k" if mark == row.peak else ""
+            peak = " k" if mark == at else ""
             joined = " j" if is_joined(row.texts[mark]) else ""
             line = f" {lines[mark]}" if lines.get(mark) else ""
             number = self._number(lit.activation)
             marks[mark] = (
                 f'<b class="l{lit.level}{peak}{joined}{line}" data-a="{number}">{marks[mark]}</b>'
             )
-        if marks and row.peak not in row.lit:  # a silent row
-            joined = " j" if is_joined(row.texts[row.peak]) else ""
-            marks[row.peak] = f'<b class="k{joined}">{marks[row.peak]}</b>'
+        if marks and at not in row.lit:  # a silent row
+            joined = " j" if is_joined(row.texts[at]) else ""
+            marks[at] = f'<b class="k{joined}">{marks[at]}</b>'
         if row.pointed is not None:
             marks[row.pointed] = f'<mark id="token">{marks[row.pointed]}</mark>'
         return marks

@@ -15,6 +15,7 @@ from featureviz.browse import (
     views,
 )
 from featureviz.browse.search import views as search
+from featureviz.browse.table import files
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -75,6 +76,12 @@ urlpatterns = [
     path("search/text", ask_views.by_text, name="by-text"),
     path("<model:model>/", views.model, name="model"),
     path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
+    path("<model:model>/<name:dictionary>/latents.csv", files.latents_csv, name="latents-csv"),
+    path(
+        "<model:model>/<name:dictionary>/latents.parquet",
+        files.latents_parquet,
+        name="latents-parquet",
+    ),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),
     path("<model:model>/<name:dictionary>/health", views.health, name="health"),
     path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),

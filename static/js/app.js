@@ -11,12 +11,14 @@ import { startRows } from "./rows.js";
 import { startSearch } from "./search.js";
 import { startShare } from "./share.js";
 import { startSwitches } from "./switches.js";
+import { startPanels } from "./table.js";
 import { startTheme } from "./theme.js";
 
 startTheme();
 startCopy();
 startKeys();
 startPoll();
+startPanels();
 startSearch();
 startAsking();
 if (document.querySelector(".latent")) {

@@ -3,6 +3,7 @@ import { copyLink } from "./links.js";
 import { turnRead } from "./peaks.js";
 import { goTo } from "./rows.js";
 import { cycle, flip } from "./switches.js";
+import { step } from "./table.js";
 
 const STORED = "featureviz-single-keys";
 
@@ -23,8 +24,8 @@ export function startKeys() {
 }
 
 const ACTS = {
-  j: () => press("a[rel=next]"),
-  k: () => press("a[rel=prev]"),
+  j: () => step(1) || press("a[rel=next]"),
+  k: () => step(-1) || press("a[rel=prev]"),
   r: () => press("#random"),
   v: () => onLatent(() => cycle("view")),
   n: () => onLatent(() => flip("num")),

@@ -7,7 +7,7 @@ import pytest
 from django.urls import Resolver404, resolve
 
 from featureviz.browse.formats import signed
-from featureviz.browse.latents import PAGE_SIZE
+from featureviz.browse.table.page import PAGE_SIZE
 from featureviz.catalog import runs
 from featureviz.catalog.models import RESERVED, Job, Latent, Run
 from featureviz.dashboards.schema import Source

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from featureviz.catalog import claims, runs
-from featureviz.catalog.finding import gather, opened
+from featureviz.catalog.finding import opened
 from featureviz.catalog.models import Corpus, Dictionary, Job, LanguageModel, Latent, Run
 from tasks import jobs
 from tests.catalog import toy
@@ -61,7 +61,7 @@ def test_publishing_keeps_what_latents_are_found_by_and_gathering_anew_the_same(
     published = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert [token for token, _ in opened(run).tokens["fires"].of(2)] == [2, 1]
     assert opened(run).fact("n_active").tolist() == [0, *[6] * 9]
-    gather(run)
+    runs.reindex(run)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == published
 
 
