@@ -134,6 +134,8 @@ def test_ours_is_measured_on_what_the_peers_get(tmp_path):
     subprocess.run([*driver, tmp_path / "out", "128", "32"], cwd=ROOT, check=True)
     measured = Cost.read(tmp_path / "out/cost.json")
     assert (measured.n_latents, measured.n_tokens) == (128, 32 * 32)
-    assert len(list((tmp_path / "out").rglob("*.pack"))) == 1
+    packs = [path.parent.parent.name for path in (tmp_path / "out").rglob("*.pack")]
+    assert len(packs) == 2  # dashboards, and the relations within the dictionary
+    assert "relations" in packs
     config = json.loads((tmp_path / "subject/dictionary/cfg.json").read_text())
     assert config["d_sae"] == 128

@@ -90,7 +90,6 @@ def test_rows_of_one_dimension_lie_on_a_line():
 
 def test_where_umap_is_installed_its_layout_stands_beside_and_is_the_same_each_time():
     """Neighbours by cosine stay together: planted clusters do not mix in the plane."""
-    pytest.importorskip("umap", reason="umap-learn is optional; without it maps have PCA alone")
     x, truth = planted((40, 40), noise=0.02)
     found = latent_map(torch.from_numpy(x), "d", seed=9)
     assert found == latent_map(torch.from_numpy(x), "d", seed=9)
