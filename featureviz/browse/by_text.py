@@ -11,7 +11,7 @@ import numpy.typing as npt
 from django.core.paginator import Page, Paginator
 
 from featureviz.browse.asking import Asked
-from featureviz.browse.ranges import Range, RangeError, tidy
+from featureviz.browse.ranges import Range, RangeError, holds, read_range, tidy
 from featureviz.browse.rows import level_of
 from featureviz.browse.typed_text import ask, text_of
 from featureviz.catalog.models import Latent, Question, Run
@@ -116,7 +116,7 @@ class ByText:
         if not typed:
             return Range(), ""
         try:
-            return Range.parse(typed), ""
+            return read_range(typed), ""
         except RangeError as error:
             return Range(), str(error)
 
@@ -186,7 +186,7 @@ class ByText:
         return {
             index: self._strength(value, counts[index], facts[index])
             for index, value in found.items()
-            if allowed.holds(np.array([facts[index][0]]))[0]
+            if holds(allowed, np.array([facts[index][0]]))[0]
         }
 
     def _strength(self, value: float, count: int, facts: tuple[float, float, float]) -> float:

@@ -1,4 +1,4 @@
-"""Ranges of a number as people type them: `0.1%..1%`, `>3`, `<=0.5`, `..2`, `7`."""
+"""Ranges of a number as people type them: `0.1%..1%`, `>3`, `<=0.5`, `2..`, `7`."""
 
 from __future__ import annotations
 
@@ -9,54 +9,74 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?%?"
-_COMPARED = re.compile(rf"(>=|<=|>|<|=)?({_NUMBER})\Z")
-_BETWEEN = re.compile(rf"({_NUMBER})?\.\.({_NUMBER})?\Z")
+_NUMBER = r"(-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*(%?)"
+_RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
+_COMPARED = re.compile(rf"(<=|>=|<|>|=)?{_NUMBER}")
 _SPELLINGS = str.maketrans({"≥": ">=", "≤": "<=", "−": "-", "–": "..", "…": ".."})
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers between two bounds."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_included: bool = True
+    high_included: bool = True
+
+    @property
+    def is_one(self) -> bool:
+        """Whether a single number lies in it."""
+        return self.low == self.high
+
+    def __str__(self) -> str:
+        if self.is_one:
+            return f"={_number(self.low)}"
+        if self.low == -math.inf:
+            return f"<{'=' * self.high_included}{_number(self.high)}"
+        if self.high == math.inf:
+            return f">{'=' * self.low_included}{_number(self.low)}"
+        return f"{_number(self.low)}..{_number(self.high)}"
+
+    @classmethod
+    def parse(cls, text: str) -> Range | None:
+        """Read `<0.1`, `>=3`, `0.1%..1%` or `5`; none where it is not one of these."""
+        if match := _RANGE.fullmatch(text):
+            low, high = _value(match[1], match[2]), _value(match[3], match[4])
+            return cls(min(low, high), max(low, high))
+        match = _COMPARED.fullmatch(text)
+        if not match:
+            return None
+        value = _value(match[2], match[3])
+        match match[1]:
+            case "<" | "<=" as sign:
+                return cls(high=value, high_included=sign == "<=")
+            case ">" | ">=" as sign:
+                return cls(low=value, low_included=sign == ">=")
+        return cls(value, value)
 
 
 class RangeError(ValueError):
     """A text that is not a range; the message says what is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The numbers from `low` to `high`, ends included unless they are left out."""
+def read_range(text: str) -> Range:
+    """Read a range. Raises: RangeError when it is none."""
+    typed = tidy(text)
+    low, between, high = typed.partition("..")
+    if between and not (low and high):
+        typed = f">={low}" if low else f"<={high}"
+    found = Range.parse(typed)
+    if found is None:
+        raise RangeError(f"“{text}” is not a range: write 0.1%..1%, >3, <=0.5 or 7.")
+    return found
 
-    low: float = -math.inf
-    high: float = math.inf
-    without_low: bool = False
-    without_high: bool = False
 
-    @classmethod
-    def parse(cls, text: str) -> Range:
-        """Read a range. Raises: RangeError when it is none, or holds nothing."""
-        typed = tidy(text)
-        if (found := _COMPARED.match(typed)) is not None:
-            return cls._compared(found[1] or "=", _number(found[2]))
-        found = _BETWEEN.match(typed)
-        if found is None or not (found[1] or found[2]):
-            raise RangeError(f"“{text}” is not a range: write 0.1%..1%, >3, <=0.5 or 7.")
-        low = _number(found[1]) if found[1] else -math.inf
-        high = _number(found[2]) if found[2] else math.inf
-        if low > high:
-            raise RangeError(f"“{text}” runs backwards: write the smaller number first.")
-        return cls(low, high)
-
-    @classmethod
-    def _compared(cls, sign: str, number: float) -> Range:
-        match sign:
-            case ">" | ">=":
-                return cls(low=number, without_low=sign == ">")
-            case "<" | "<=":
-                return cls(high=number, without_high=sign == "<")
-        return cls(number, number)
-
-    def holds(self, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Which numbers lie in it; NaN never does."""
-        above = numbers > self.low if self.without_low else numbers >= self.low
-        below = numbers < self.high if self.without_high else numbers <= self.high
-        return above & below
+def holds(wanted: Range, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which numbers lie in a range; NaN never does."""
+    above = numbers >= wanted.low if wanted.low_included else numbers > wanted.low
+    below = numbers <= wanted.high if wanted.high_included else numbers < wanted.high
+    return np.asarray(above & below)
 
 
 def tidy(text: str) -> str:
@@ -64,5 +84,9 @@ def tidy(text: str) -> str:
     return "".join(text.split()).translate(_SPELLINGS).lower()
 
 
-def _number(text: str) -> float:
-    return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+def _value(text: str, percent: str) -> float:
+    return float(text) / 100 if percent else float(text)
+
+
+def _number(value: float) -> str:
+    return repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

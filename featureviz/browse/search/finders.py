@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from featureviz.browse.ranges import holds
 from featureviz.browse.search.explanations import explained
-from featureviz.browse.search.language import Range, Term
+from featureviz.browse.search.language import Term
 from featureviz.catalog.finding import opened
 from featureviz.catalog.models import Run
 from featureviz.dashboards.corpora import StoredCorpus
@@ -125,7 +126,7 @@ class Finder:
 
     def _match(self, term: Term, scope: Scope) -> Match:
         if term.range:
-            return Match(_within(term.range, _numbers(term.name, scope)))
+            return Match(holds(term.range, _numbers(term.name, scope)))
         match term.name:
             case "dict":
                 return Match(np.full(len(scope), scope.is_in(term.text)))
@@ -191,12 +192,6 @@ def _numbers(name: str, scope: Scope) -> npt.NDArray[Any]:
     if name == "index":
         return np.arange(len(scope))
     return scope.index.fact("n_active" if name == "tokens" else name)
-
-
-def _within(wanted: Range, numbers: npt.NDArray[Any]) -> Mask:
-    above = numbers >= wanted.low if wanted.low_included else numbers > wanted.low
-    below = numbers <= wanted.high if wanted.high_included else numbers < wanted.high
-    return np.asarray(above & below)
 
 
 def _is(text: str, index: RunIndex) -> Mask:

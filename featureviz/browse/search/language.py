@@ -8,10 +8,11 @@ words, and a Problem says so.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from featureviz.browse.ranges import Range
 
 TEXTS = {
     "explanation": "words of an explanation",
@@ -45,51 +46,7 @@ _TERM = re.compile(
     r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)(?P<closed>"?)(?P<star>\*?)|(?P<plain>\S+))',
     re.DOTALL,
 )
-_NUMBER = r"(-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*(%?)"
-_RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
-_COMPARED = re.compile(rf"(<=|>=|<|>|=)?{_NUMBER}")
 _SPECIAL = {"n": "\n", "t": "\t"}
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Numbers between two bounds."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    low_included: bool = True
-    high_included: bool = True
-
-    @property
-    def is_one(self) -> bool:
-        """Whether a single number lies in it."""
-        return self.low == self.high
-
-    def __str__(self) -> str:
-        if self.is_one:
-            return f"={_number(self.low)}"
-        if self.low == -math.inf:
-            return f"<{'=' * self.high_included}{_number(self.high)}"
-        if self.high == math.inf:
-            return f">{'=' * self.low_included}{_number(self.low)}"
-        return f"{_number(self.low)}..{_number(self.high)}"
-
-    @classmethod
-    def parse(cls, text: str) -> Range | None:
-        """Read `<0.1`, `>=3`, `0.1%..1%` or `5`; none where it is not one of these."""
-        if match := _RANGE.fullmatch(text):
-            low, high = _value(match[1], match[2]), _value(match[3], match[4])
-            return cls(min(low, high), max(low, high))
-        match = _COMPARED.fullmatch(text)
-        if not match:
-            return None
-        value = _value(match[2], match[3])
-        match match[1]:
-            case "<" | "<=" as sign:
-                return cls(high=value, high_included=sign == "<=")
-            case ">" | ">=" as sign:
-                return cls(low=value, low_included=sign == ">=")
-        return cls(value, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,14 +198,6 @@ def _example(name: str) -> str:
     if name in NUMBERS:
         return _EXAMPLES.get(name, f"{name}:>3")
     return {"dict": "dict:model/name"}.get(name, f'{name}:"word"')
-
-
-def _value(text: str, percent: str) -> float:
-    return float(text) / 100 if percent else float(text)
-
-
-def _number(value: float) -> str:
-    return repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
 def written_numbers(query: Query) -> Iterator[str]:

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from featureviz.browse.ranges import holds
 from featureviz.browse.table.explained import explained
-from featureviz.browse.table.ranges import holds
 from featureviz.browse.table.statistics import STATISTICS
 from featureviz.browse.table.tokens import having
 from featureviz.browse.table.view import EXPLAINED, SHOWN, Filter, Sort, View

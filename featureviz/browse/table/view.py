@@ -10,8 +10,7 @@ from urllib.parse import quote
 
 from django.http import QueryDict
 
-from featureviz.browse.search.language import Range
-from featureviz.browse.table.ranges import RangeError, read_range, tidy
+from featureviz.browse.ranges import Range, RangeError, read_range, tidy
 from featureviz.browse.table.statistics import STATISTICS
 from featureviz.dashboards.finding import TOKENS
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from featureviz.browse.ranges import Range
 from featureviz.browse.search.language import (
     CHOICES,
     MOST_TERMS,
@@ -13,7 +14,6 @@ from featureviz.browse.search.language import (
     NUMBERS,
     TEXTS,
     Query,
-    Range,
     Term,
     parse,
 )

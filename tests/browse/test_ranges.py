@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featureviz.browse.table.ranges import RangeError, holds, read_range, tidy
+from featureviz.browse.ranges import RangeError, holds, read_range, tidy
 
 NUMBERS = st.floats(-1e6, 1e6)
 
