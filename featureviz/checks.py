@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
 BROKER_SCHEMES = {"redis", "rediss"}
@@ -69,6 +70,37 @@ def debug_stays_at_home(**_: Any) -> Sequence[CheckMessage]:
             id="featureviz.E003",
         )
     ]
+
+
+@register(Tags.security)
+def others_need_accounts(**_: Any) -> Sequence[CheckMessage]:
+    """Without accounts whoever reaches the site could be taken for its owner."""
+    if settings.FEATUREVIZ_ACCOUNTS or not _is_public():
+        return []
+    return [
+        Error(
+            "ALLOWED_HOSTS lets others in, and there are no accounts.",
+            hint="Set FEATUREVIZ_ACCOUNTS=1, or leave ALLOWED_HOSTS at localhost.",
+            id="featureviz.E004",
+        )
+    ]
+
+
+def refuse_others_without_accounts(addresses: Sequence[str] = ()) -> None:
+    """Stop a web process that others would reach without accounts. Raises: ImproperlyConfigured.
+
+    `addresses`: where it listens, where that is known.
+    """
+    messages = [str(message) for message in others_need_accounts()]
+    if not settings.FEATUREVIZ_ACCOUNTS:
+        messages += [
+            f"This server would listen at {address}, and there are no accounts. Set "
+            "FEATUREVIZ_ACCOUNTS=1, or listen at 127.0.0.1."
+            for address in addresses
+            if address not in LOOPBACK
+        ]
+    if messages:
+        raise ImproperlyConfigured(" ".join(messages))
 
 
 @register(Tags.database)

@@ -14,20 +14,25 @@ from django.db.models import Q
 from django.urls import reverse
 
 from featureviz.catalog.models import Dictionary, Run
+from featureviz.catalog.reading import reader_for
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-    Reader = User | AnonymousUser
+    Person = User | AnonymousUser
 
 
 class ExplanationQuerySet(models.QuerySet["Explanation"]):
     """Rules about explanations."""
 
-    def readable(self, user: Reader) -> Self:
-        """Those that stand, of dictionaries the reader may see."""
-        dictionaries = Run.objects.readable().values("dictionary")
-        return self.standing().filter(dictionary__in=dictionaries)
+    def readable(self, user: Person) -> Self:
+        """Those that stand, of latents the person may see."""
+        by = reader_for(user)
+        readable = Q(dictionary__in=Run.objects.readable(by).values("dictionary"))
+        for grant in by.grants:
+            if grant.index is not None:
+                readable |= Q(dictionary=grant.dictionary, index=grant.index)
+        return self.standing().filter(readable)
 
     def standing(self) -> Self:
         """Those nobody withdrew."""

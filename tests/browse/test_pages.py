@@ -1,6 +1,7 @@
 """What a reader gets at each address."""
 
 import re
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -381,8 +382,8 @@ def test_a_model_cannot_take_an_address_that_is_ours(name):
     facts = runs.ModelFacts(name, "", "", "", 1, 1, 1)
     with pytest.raises(runs.CatalogError, match="this site's own"):
         runs.register(facts, None, None, runs.RunFacts("key", {}, (), (), {}))
-    with pytest.raises(Resolver404):
-        resolve(f"/{name}/anything/")
+    with suppress(Resolver404):
+        assert resolve(f"/{name}/anything/").url_name not in {"model", "dictionary", "latent"}
 
 
 def test_a_model_whose_name_only_begins_like_one_of_ours_is_shown(client, store):

@@ -1,0 +1,83 @@
+"""What somebody is to an object, and so what they may do to it; `permissions.TABLE` decides."""
+
+from functools import singledispatch
+from typing import NamedTuple
+
+from featureviz.annotate.models import Explanation
+from featureviz.catalog.models import Dictionary, Latent, Membership, Run, Workspace
+from featureviz.catalog.permissions import Action, Kind, Role, allows
+from featureviz.catalog.reading import Reader, reader
+
+
+class Standing(NamedTuple):
+    """What the table is asked."""
+
+    kind: Kind
+    role: Role
+    is_own: bool = False
+
+
+def may(action: Action, what: object, by: Reader | None = None) -> bool:
+    """Whether somebody may; only reading is for those who are not signed in."""
+    by = by or reader()
+    if action is not Action.READ and by.user is not None and not by.user.is_authenticated:
+        return False
+    kind, role, is_own = standing(what, by)
+    return allows(role, action, kind, is_own=is_own)
+
+
+@singledispatch
+def standing(what: object, by: Reader) -> Standing:
+    """What somebody is to an object. Raises: TypeError when the table does not know such."""
+    raise TypeError(f"nobody's role is known for a {type(what).__name__}")
+
+
+@standing.register
+def _(what: Workspace, by: Reader) -> Standing:
+    return Standing(Kind.WORKSPACE, role_in(what, by))
+
+
+@standing.register
+def _(what: Dictionary, by: Reader) -> Standing:
+    return Standing(Kind.DICTIONARY, role_at(what, None, by))
+
+
+@standing.register
+def _(what: Run, by: Reader) -> Standing:
+    return Standing(Kind.RUN, role_at(what.dictionary, None, by))
+
+
+@standing.register
+def _(what: Latent, by: Reader) -> Standing:
+    return Standing(Kind.LATENT, role_at(what.run.dictionary, what.index, by))
+
+
+@standing.register
+def _(what: Explanation, by: Reader) -> Standing:
+    role = role_at(what.dictionary, what.index, by)
+    return Standing(Kind.EXPLANATION, role, _is_own(what.author_id, by))
+
+
+def role_at(dictionary: Dictionary, index: int | None, by: Reader) -> Role:
+    """The role in its workspace, or the one a share link gives, whichever is more."""
+    return max(role_in(dictionary.workspace, by), by.granted(dictionary.pk, index))
+
+
+def role_in(workspace: Workspace, by: Reader) -> Role:
+    """A member's role; a reader, where the workspace is open to them."""
+    if by.sees_all:
+        return Role.OWNER
+    member = Membership.objects.filter(workspace=workspace, user=by.user_id).first()
+    if by.user_id is not None and member:
+        return Role(member.role)
+    return Role.READER if _is_open(workspace, by) else Role.NOBODY
+
+
+def _is_open(workspace: Workspace, by: Reader) -> bool:
+    if workspace.visibility == Workspace.Visibility.LINK:
+        return workspace.token in by.tokens
+    return workspace.visibility == Workspace.Visibility.PUBLIC
+
+
+def _is_own(author: int | None, by: Reader) -> bool:
+    return author is not None and author == by.user_id

@@ -1,0 +1,52 @@
+"""Tags of the pages where people write."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest
+
+from featureviz.annotate.accounts import may_sign_up
+from featureviz.annotate.local import is_from_here
+
+register = template.Library()
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who looks at a page."""
+
+    request: HttpRequest
+
+    @property
+    def accounts(self) -> bool:
+        """Whether there are accounts here."""
+        return settings.FEATUREVIZ_ACCOUNTS
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the one owner of an installation without accounts."""
+        return not self.accounts and is_from_here(self.request)
+
+    @property
+    def user(self) -> User | AnonymousUser:
+        """The person."""
+        return self.request.user
+
+    @property
+    def signup(self) -> str:
+        """How accounts are opened here."""
+        return settings.FEATUREVIZ_SIGNUP
+
+    @property
+    def may_sign_up(self) -> bool:
+        """Whether the person may open one."""
+        return may_sign_up(self.request)
+
+
+@register.simple_tag(takes_context=True)
+def visitor(context: dict[str, Any]) -> Visitor:
+    """Who looks at this page."""
+    return Visitor(context["request"])
