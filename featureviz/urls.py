@@ -3,9 +3,9 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("featureviz.browse.urls")),
     path("", include("featureviz.browse.people_urls")),
     path("accounts/", include("allauth.urls")),
-    path("", include("featureviz.browse.urls")),
 ]
 
 handler404 = "featureviz.browse.views.not_found"

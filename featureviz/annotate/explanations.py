@@ -6,7 +6,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from featureviz.annotate.models import Explanation, ExplanationVersion
+from featureviz.annotate.markdown import latents_in
+from featureviz.annotate.models import Explanation, ExplanationVersion, ExplanationVote, LatentLink
 from featureviz.catalog.models import Dictionary
 
 LONGEST = 10_000  # characters
@@ -114,6 +115,16 @@ def take_back(explanation: Explanation) -> None:
     Explanation.objects.filter(pk=explanation.pk).update(withdrawn_at=None)
 
 
+def vote(explanation: Explanation, user: User, agrees: bool | None) -> None:
+    """Agree, disagree, or neither."""
+    if agrees is None:
+        ExplanationVote.objects.filter(explanation=explanation, user=user).delete()
+    else:
+        ExplanationVote.objects.update_or_create(
+            explanation=explanation, user=user, defaults={"agrees": agrees}
+        )
+
+
 def _locked(explanation: Explanation) -> Explanation:
     return Explanation.objects.select_for_update().get(pk=explanation.pk)
 
@@ -126,3 +137,19 @@ def _keep(explanation: Explanation, by: Signature) -> None:
         author=by.author,
         model_name=by.model_name,
     )
+    explanation.links.all().delete()
+    LatentLink.objects.bulk_create(
+        LatentLink(explanation=explanation, dictionary=dictionary, index=index)
+        for dictionary, index in named_latents(explanation.text)
+    )
+
+
+def named_latents(text: str) -> list[tuple[Dictionary, int]]:
+    """The latents a text names that are there."""
+    found = []
+    for each in latents_in(text):
+        named = Dictionary.objects.filter(
+            model__name=each.model, name=each.dictionary, d_sae__gt=each.index
+        )
+        found += [(dictionary, each.index) for dictionary in named]
+    return found

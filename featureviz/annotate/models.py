@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.urls import reverse
 
 from featureviz.catalog.models import Dictionary, Run
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class ExplanationQuerySet(models.QuerySet["Explanation"]):
     """Rules about explanations."""
 
-    def readable(self, user: Person) -> Self:
+    def readable(self, user: Person | None) -> Self:
         """Those that stand, of latents the person may see."""
         by = reader_for(user)
         readable = Q(dictionary__in=Run.objects.readable(by).values("dictionary"))
@@ -37,6 +37,17 @@ class ExplanationQuerySet(models.QuerySet["Explanation"]):
     def standing(self) -> Self:
         """Those nobody withdrew."""
         return self.filter(withdrawn_at=None)
+
+    def voted(self) -> Self:
+        """With how many people agree, and how many do not."""
+        return self.annotate(
+            n_agree=Count("votes", filter=Q(votes__agrees=True)),
+            n_disagree=Count("votes", filter=Q(votes__agrees=False)),
+        )
+
+    def naming(self, dictionary: Dictionary, index: int) -> Self:
+        """Those whose text names a latent."""
+        return self.filter(links__dictionary=dictionary, links__index=index)
 
     def of(self, dictionary: Dictionary, index: int) -> Self:
         """Those of one latent: the pinned one first, then the oldest."""
@@ -117,6 +128,40 @@ class ExplanationVersion(models.Model):
     def signature(self) -> str:
         """Who wrote it."""
         return self.author.get_username() if self.author else self.model_name
+
+
+class ExplanationVote(models.Model):
+    """Whether a person agrees with an explanation."""
+
+    explanation = models.ForeignKey(Explanation, models.CASCADE, related_name="votes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="votes")
+    agrees = models.BooleanField()
+    voted_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["explanation", "user"], name="vote_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} {'agrees' if self.agrees else 'disagrees'}: {self.explanation}"
+
+
+class LatentLink(models.Model):
+    """A latent that a text names; its page lists the text."""
+
+    explanation = models.ForeignKey(Explanation, models.CASCADE, related_name="links")
+    dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="links")
+    index = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["explanation", "dictionary", "index"], name="explanation_links_once"
+            )
+        ]
+        indexes = [models.Index(fields=["dictionary", "index"], name="link_latent")]
+
+    def __str__(self) -> str:
+        return f"{self.explanation} names {self.dictionary}/{self.index}"
 
 
 def pinned_for(dictionary: Dictionary, indices: Iterable[int]) -> dict[int, Explanation]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from featureviz.browse.attention import Sourced, sourced
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.ends import Ends
+from featureviz.browse.explanations import ExplanationsPanel
 from featureviz.browse.formats import duration
 from featureviz.browse.logits import LogitForm, logit_forms
 from featureviz.browse.profile import ProfilePanel
@@ -71,6 +72,11 @@ class LatentPage:
     def related(self) -> RelatedPanel:
         """The latents that go with it."""
         return RelatedPanel.of(self.latent)
+
+    @cached_property
+    def explanations(self) -> ExplanationsPanel:
+        """What people and models say of it."""
+        return ExplanationsPanel(self.latent)
 
     @cached_property
     def linked(self) -> Row | None:

@@ -1,14 +1,22 @@
-"""The pages of people: accounts, workspaces."""
+"""The pages where people write: accounts, workspaces, what is said of a latent."""
 
-from django.urls import path
+from django.urls import URLPattern, URLResolver, include, path
 
-from featureviz.browse import account_pages, workspace_pages
+from featureviz.browse import account_pages, explanation_pages, workspace_pages
 
-urlpatterns = [
+_of_latent: list[URLPattern | URLResolver] = [
+    path("card", explanation_pages.card, name="latent-card"),
+    path("explanations", explanation_pages.write, name="explanation-write"),
+    path("explanations/<int:pk>", explanation_pages.history, name="explanation"),
+    path("explanations/<int:pk>/<slug:act>", explanation_pages.act, name="explanation-act"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", account_pages.profile, name="profile"),
     path("workspaces/", workspace_pages.every, name="workspaces"),
     path("workspaces/<slug:slug>/", workspace_pages.one, name="workspace"),
     path("workspaces/<slug:slug>/change", workspace_pages.change, name="workspace-change"),
     path("workspaces/join/<str:token>", workspace_pages.join, name="join"),
     path("workspaces/open/<str:token>", workspace_pages.open_link, name="workspace-link"),
+    path("<model:model>/<name:dictionary>/<index:index>/", include(_of_latent)),
 ]

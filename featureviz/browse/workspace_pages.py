@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -142,9 +143,10 @@ def _role(workspace: Workspace, asked: QueryDict, by: User) -> None:
 
 
 def _move(workspace: Workspace, asked: QueryDict, by: User) -> None:
-    for dictionary in Dictionary.objects.filter(pk=_number(asked, "dictionary")):
-        if may(Action.MANAGE, dictionary):  # an owner on both sides
-            workspaces.move(dictionary, workspace)
+    dictionary = get_object_or_404(Dictionary.objects.reachable(), pk=_number(asked, "dictionary"))
+    if not may(Action.MANAGE, dictionary):  # an owner on both sides
+        raise PermissionDenied
+    workspaces.move(dictionary, workspace)
 
 
 def _number(asked: QueryDict, name: str) -> int:

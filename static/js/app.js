@@ -1,8 +1,10 @@
 // Every page is complete without these modules; each adds one behaviour.
 import { startCopy } from "./copy.js";
+import { startDrafts } from "./drafts.js";
 import { startHistogram } from "./histogram.js";
 import { startKeys } from "./keys.js";
 import { startLadder } from "./ladder.js";
+import { startLinkCards } from "./linkcard.js";
 import { startPointer } from "./pointer.js";
 import { startPoll } from "./poll.js";
 import { startRows } from "./rows.js";
@@ -11,7 +13,9 @@ import { startTheme } from "./theme.js";
 
 startTheme();
 startCopy();
+startDrafts();
 startKeys();
+startLinkCards();
 startPoll();
 if (document.querySelector(".latent")) {
   startSwitches();
