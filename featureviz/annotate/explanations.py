@@ -6,15 +6,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from featureviz.annotate.markdown import latents_in
 from featureviz.annotate.models import Explanation, ExplanationVersion, ExplanationVote, LatentLink
+from featureviz.annotate.texts import AnnotateError, clean, named_latents
 from featureviz.catalog.models import Dictionary
-
-LONGEST = 10_000  # characters
-
-
-class AnnotateError(ValueError):
-    """Something a person wrote that cannot be kept; the message is for people."""
 
 
 class CollisionError(AnnotateError):
@@ -32,16 +26,6 @@ class Signature:
 
     author: User | None = None
     model_name: str = ""
-
-
-def clean(text: str) -> str:
-    """A text as it is kept. Raises: AnnotateError when it is empty or too long."""
-    text = text.replace("\r\n", "\n").replace("\0", "").strip()
-    if not text:
-        raise AnnotateError("The text is empty. Write a sentence, or withdraw the explanation.")
-    if len(text) > LONGEST:
-        raise AnnotateError(f"The text has {len(text)} characters; {LONGEST} are allowed.")
-    return text
 
 
 @transaction.atomic
@@ -142,14 +126,3 @@ def _keep(explanation: Explanation, by: Signature) -> None:
         LatentLink(explanation=explanation, dictionary=dictionary, index=index)
         for dictionary, index in named_latents(explanation.text)
     )
-
-
-def named_latents(text: str) -> list[tuple[Dictionary, int]]:
-    """The latents a text names that are there."""
-    found = []
-    for each in latents_in(text):
-        named = Dictionary.objects.filter(
-            model__name=each.model, name=each.dictionary, d_sae__gt=each.index
-        )
-        found += [(dictionary, each.index) for dictionary in named]
-    return found

@@ -22,17 +22,22 @@ if TYPE_CHECKING:
     Person = User | AnonymousUser
 
 
+def _of_readable_latents(user: Person | None) -> Q:
+    """What is said of latents that a person may see."""
+    by = reader_for(user)
+    readable = Q(dictionary__in=Run.objects.readable(by).values("dictionary"))
+    for grant in by.grants:
+        if grant.index is not None:
+            readable |= Q(dictionary=grant.dictionary, index=grant.index)
+    return readable
+
+
 class ExplanationQuerySet(models.QuerySet["Explanation"]):
     """Rules about explanations."""
 
     def readable(self, user: Person | None) -> Self:
         """Those that stand, of latents the person may see."""
-        by = reader_for(user)
-        readable = Q(dictionary__in=Run.objects.readable(by).values("dictionary"))
-        for grant in by.grants:
-            if grant.index is not None:
-                readable |= Q(dictionary=grant.dictionary, index=grant.index)
-        return self.standing().filter(readable)
+        return self.standing().filter(_of_readable_latents(user))
 
     def standing(self) -> Self:
         """Those nobody withdrew."""
@@ -145,10 +150,102 @@ class ExplanationVote(models.Model):
         return f"{self.user} {'agrees' if self.agrees else 'disagrees'}: {self.explanation}"
 
 
+class CommentQuerySet(models.QuerySet["Comment"]):
+    """Rules about comments."""
+
+    def readable(self, user: Person | None) -> Self:
+        """Those that stand, of latents the person may see."""
+        return self.standing().filter(_of_readable_latents(user))
+
+    def standing(self) -> Self:
+        """Those nobody withdrew."""
+        return self.filter(withdrawn_at=None)
+
+    def of(self, dictionary: Dictionary, index: int) -> Self:
+        """Those on one latent, oldest first."""
+        return self.filter(dictionary=dictionary, index=index).select_related("author")
+
+    def naming(self, dictionary: Dictionary, index: int) -> Self:
+        """Those whose text names a latent."""
+        return self.filter(links__dictionary=dictionary, links__index=index)
+
+
+class Comment(models.Model):
+    """What a person says on a latent, on one of its examples, on a token; or answers to that."""
+
+    dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="comments")
+    index = models.PositiveIntegerField()
+    place = models.CharField(max_length=24, blank=True)  # `<context>.<position>` of an example
+    token = models.PositiveIntegerField(null=True)  # the position of a token of its context
+    thread = models.ForeignKey("self", models.PROTECT, null=True, related_name="answers")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="comments")
+    text = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField(null=True)  # of a thread's first
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+
+    objects = CommentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at", "pk"]
+        indexes = [models.Index(fields=["dictionary", "index"], name="comment_latent")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(token=None) | ~Q(place=""), name="token_in_an_example"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.author} on {self.dictionary}/{self.index}: {self.text[:60]}"
+
+    def get_absolute_url(self) -> str:
+        """Where it stands on the latent's page."""
+        names = [self.dictionary.model.name, self.dictionary.name, self.index]
+        return f"{reverse('latent', args=names)}{self.query}#comment-{self.pk}"
+
+    @property
+    def query(self) -> str:
+        """The end of the address that shows the example or token it is on."""
+        token = "" if self.token is None else f"&tok={self.token}"
+        return f"?ex={self.place}{token}" if self.place else ""
+
+    @property
+    def signature(self) -> str:
+        """Who says so."""
+        return self.author.get_username()
+
+
+class Notification(models.Model):
+    """Somebody was called, or answered."""
+
+    class Reason(models.TextChoices):
+        """Why they are told."""
+
+        MENTION = "mention", "mentions you"
+        ANSWER = "answer", "answers in a thread of yours"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notifications")
+    comment = models.ForeignKey(Comment, models.CASCADE, related_name="notifications")
+    reason = models.CharField(max_length=7, choices=Reason)
+    created_at = models.DateTimeField(auto_now_add=True)
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["user", "comment"], name="told_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.comment}"
+
+
 class LatentLink(models.Model):
     """A latent that a text names; its page lists the text."""
 
-    explanation = models.ForeignKey(Explanation, models.CASCADE, related_name="links")
+    explanation = models.ForeignKey(Explanation, models.CASCADE, null=True, related_name="links")
+    comment = models.ForeignKey(Comment, models.CASCADE, null=True, related_name="links")
     dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="links")
     index = models.PositiveIntegerField()
 
@@ -156,12 +253,15 @@ class LatentLink(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["explanation", "dictionary", "index"], name="explanation_links_once"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["comment", "dictionary", "index"], name="comment_links_once"
+            ),
         ]
         indexes = [models.Index(fields=["dictionary", "index"], name="link_latent")]
 
     def __str__(self) -> str:
-        return f"{self.explanation} names {self.dictionary}/{self.index}"
+        return f"{self.explanation or self.comment} names {self.dictionary}/{self.index}"
 
 
 def pinned_for(dictionary: Dictionary, indices: Iterable[int]) -> dict[int, Explanation]:

@@ -3,7 +3,7 @@
 from functools import singledispatch
 from typing import NamedTuple
 
-from featureviz.annotate.models import Explanation
+from featureviz.annotate.models import Comment, Explanation
 from featureviz.catalog.models import Dictionary, Latent, Membership, Run, Workspace
 from featureviz.catalog.permissions import Action, Kind, Role, allows
 from featureviz.catalog.reading import Reader, reader
@@ -58,6 +58,12 @@ def _(what: Explanation, by: Reader) -> Standing:
     return Standing(Kind.EXPLANATION, role, _is_own(what.author_id, by))
 
 
+@standing.register
+def _(what: Comment, by: Reader) -> Standing:
+    role = role_at(what.dictionary, what.index, by)
+    return Standing(Kind.COMMENT, role, _is_own(what.author_id, by))
+
+
 def role_at(dictionary: Dictionary, index: int | None, by: Reader) -> Role:
     """The role in its workspace, or the one a share link gives, whichever is more."""
     return max(role_in(dictionary.workspace, by), by.granted(dictionary.pk, index))
@@ -67,9 +73,10 @@ def role_in(workspace: Workspace, by: Reader) -> Role:
     """A member's role; a reader, where the workspace is open to them."""
     if by.sees_all:
         return Role.OWNER
-    member = Membership.objects.filter(workspace=workspace, user=by.user_id).first()
-    if by.user_id is not None and member:
-        return Role(member.role)
+    if by.user_id is not None:
+        member = Membership.objects.filter(workspace=workspace, user=by.user_id).first()
+        if member:
+            return Role(member.role)
     return Role.READER if _is_open(workspace, by) else Role.NOBODY
 
 

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.text import slugify
 
-from featureviz.annotate.explanations import AnnotateError
+from featureviz.annotate.texts import AnnotateError
 from featureviz.catalog.models import (
     Dictionary,
     Invitation,

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from featureviz.annotate import explanations
 from featureviz.annotate.differences import differences
-from featureviz.annotate.explanations import AnnotateError, CollisionError, Signature
+from featureviz.annotate.explanations import CollisionError, Signature
 from featureviz.annotate.models import Explanation
 from featureviz.annotate.roles import may
+from featureviz.annotate.texts import AnnotateError
 from featureviz.browse.asking import person, refused
 from featureviz.browse.explanations import ExplanationsPanel
 from featureviz.catalog.addresses import find_latent
@@ -48,6 +49,7 @@ def history(request: HttpRequest, pk: int, **address: str) -> HttpResponse:
     latent, explanation = _found(pk, **address)
     versions = list(explanation.versions.select_related("author"))
     befores = ["", *(each.text for each in versions)]
+    befores[0] = versions[0].text
     changes = [
         (each, differences(before, each.text))
         for each, before in zip(versions, befores, strict=False)

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from featureviz.annotate.markdown import drawn, plain
-from featureviz.annotate.models import Explanation, ExplanationVote
+from featureviz.annotate.models import Comment, Explanation, ExplanationVote
 from featureviz.annotate.roles import Standing, role_at
 from featureviz.catalog.models import Latent
 from featureviz.catalog.permissions import Action, Kind, Role, allows
@@ -90,12 +90,15 @@ class ExplanationsPanel:
         return words if len(words) <= _TITLE else f"{words[:_TITLE].rsplit(' ', 1)[0]} …"
 
     @cached_property
-    def linked(self) -> list[Explanation]:
+    def linked(self) -> list[Explanation | Comment]:
         """What people wrote elsewhere that names this latent."""
-        found = Explanation.objects.readable(self._by.user).naming(
-            self.latent.run.dictionary, self.latent.index
-        )
-        return list(found.select_related("dictionary__model", "author")[:_LINKED])
+        latent, who = (self.latent.run.dictionary, self.latent.index), self._by.user
+        said = Explanation.objects.readable(who).naming(*latent)
+        remarks = Comment.objects.readable(who).naming(*latent)
+        return [
+            *said.select_related("dictionary__model", "author")[:_LINKED],
+            *remarks.select_related("dictionary__model", "author")[:_LINKED],
+        ]
 
     @cached_property
     def _all(self) -> list[ShownExplanation]:

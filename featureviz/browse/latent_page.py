@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from featureviz.browse.attention import Sourced, sourced
+from featureviz.browse.comments import CommentsPanel
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.ends import Ends
 from featureviz.browse.explanations import ExplanationsPanel
@@ -43,6 +44,7 @@ class LatentPage:
     dashboard: Dashboard
     switches: Switches
     place: str  # of the example to show first, `<context>.<position>`; empty: none
+    token: str = ""  # the position of a token of that example
     ends: Ends | None = None  # of a signed latent; `dashboard` is then the end shown
 
     @classmethod
@@ -51,7 +53,8 @@ class LatentPage:
         dashboard, switches = latent.run.dashboard(latent.index), Switches.of(query)
         ends = Ends.of(dashboard, switches, latent.index)
         shown = ends.shown.dashboard if ends else dashboard
-        return cls(latent, shown, switches, query.get("ex", ""), ends)
+        place, token = query.get("ex", ""), query.get("tok", "")
+        return cls(latent, shown, switches, place, token, ends)
 
     @property
     def run(self) -> Run:
@@ -77,6 +80,11 @@ class LatentPage:
     def explanations(self) -> ExplanationsPanel:
         """What people and models say of it."""
         return ExplanationsPanel(self.latent)
+
+    @cached_property
+    def comments(self) -> CommentsPanel:
+        """What people say on it, on its examples, on their tokens."""
+        return CommentsPanel(self.latent, self.place, self.token)
 
     @cached_property
     def linked(self) -> Row | None:

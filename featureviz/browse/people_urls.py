@@ -2,17 +2,21 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from featureviz.browse import account_pages, explanation_pages, workspace_pages
+from featureviz.browse import account_pages, comment_pages, explanation_pages, workspace_pages
 
 _of_latent: list[URLPattern | URLResolver] = [
     path("card", explanation_pages.card, name="latent-card"),
     path("explanations", explanation_pages.write, name="explanation-write"),
     path("explanations/<int:pk>", explanation_pages.history, name="explanation"),
     path("explanations/<int:pk>/<slug:act>", explanation_pages.act, name="explanation-act"),
+    path("comments", comment_pages.write, name="comment-write"),
+    path("comments/<int:pk>/<slug:act>", comment_pages.act, name="comment-act"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", account_pages.profile, name="profile"),
+    path("accounts/notifications/", comment_pages.notifications, name="notifications"),
+    path("accounts/notifications/<int:pk>", comment_pages.follow, name="notification"),
     path("workspaces/", workspace_pages.every, name="workspaces"),
     path("workspaces/<slug:slug>/", workspace_pages.one, name="workspace"),
     path("workspaces/<slug:slug>/change", workspace_pages.change, name="workspace-change"),

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from featureviz.annotate import workspaces
 from featureviz.annotate.accounts import INVITED, may_sign_up
-from featureviz.annotate.explanations import AnnotateError
 from featureviz.annotate.roles import may, role_in
+from featureviz.annotate.texts import AnnotateError
 from featureviz.annotate.visits import WORKSPACES
 from featureviz.browse.asking import person, refused
 from featureviz.catalog.models import Dictionary, Invitation, Membership, Workspace

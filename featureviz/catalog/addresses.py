@@ -22,7 +22,9 @@ def current_run(model: str, dictionary: str) -> Run | None:
 
 def find_latent(model: str, dictionary: str, index: int) -> Latent | None:
     """The latent at an address, its run, dictionary, model and corpus along with it."""
-    latents = Latent.objects.readable().select_related("run__dictionary__model", "run__corpus")
+    latents = Latent.objects.readable().select_related(
+        "run__dictionary__model", "run__dictionary__workspace", "run__corpus"
+    )
     named = latents.filter(
         run__dictionary__model__name=model, run__dictionary__name=dictionary, index=index
     )

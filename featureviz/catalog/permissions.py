@@ -64,12 +64,15 @@ TABLE: dict[tuple[Kind, Action], Rule] = {
     (Kind.RUN, Action.READ): Rule(Role.READER),
     (Kind.RUN, Action.CONTROL): Rule(Role.EDITOR),
     (Kind.LATENT, Action.READ): Rule(Role.READER),
+    (Kind.LATENT, Action.COMMENT): Rule(Role.COMMENTER),
     (Kind.LATENT, Action.EXPLAIN): Rule(Role.ANNOTATOR),
     (Kind.EXPLANATION, Action.READ): Rule(Role.READER),
     (Kind.EXPLANATION, Action.VOTE): Rule(Role.ANNOTATOR),
     (Kind.EXPLANATION, Action.EDIT): Rule(Role.EDITOR, own=Role.ANNOTATOR),
     (Kind.EXPLANATION, Action.PIN): Rule(Role.EDITOR),
     (Kind.EXPLANATION, Action.WITHDRAW): Rule(Role.EDITOR, own=Role.ANNOTATOR),
+    (Kind.COMMENT, Action.RESOLVE): Rule(Role.ANNOTATOR, own=Role.COMMENTER),
+    (Kind.COMMENT, Action.WITHDRAW): Rule(Role.EDITOR, own=Role.COMMENTER),
 }
 
 

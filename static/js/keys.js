@@ -1,6 +1,7 @@
 // Keys for the whole page. Those of one letter, digit or sign can be switched off (WCAG 2.1.4).
 import { goTo } from "./rows.js";
 import { cycle, flip } from "./switches.js";
+import { comment, explain } from "./write.js";
 
 const STORED = "featureviz-single-keys";
 
@@ -28,6 +29,8 @@ const ACTS = {
   n: () => onLatent(() => flip("num")),
   s: () => enter("silent"),
   u: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
+  e: explain,
+  c: comment,
   "/": () => document.getElementById("to")?.focus(),
   "?": (dialog) => dialog.showModal(),
 };

@@ -7,8 +7,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from featureviz.annotate import explanations
-from featureviz.annotate.explanations import AnnotateError, CollisionError, Signature
+from featureviz.annotate.explanations import CollisionError, Signature
 from featureviz.annotate.models import Explanation, pinned_for
+from featureviz.annotate.texts import AnnotateError
 from tests.factories import make_run
 
 pytestmark = pytest.mark.django_db

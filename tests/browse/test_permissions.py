@@ -1,13 +1,12 @@
 """The table of who may do what holds at every address, and what may not be read is not there."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from featureviz.annotate import explanations, workspaces
+from featureviz.annotate import comments, explanations, workspaces
 from featureviz.annotate.explanations import Signature
 from featureviz.catalog.models import Run, Workspace
 from featureviz.catalog.permissions import TABLE, Action, Kind, Role, allows
@@ -23,6 +22,7 @@ ROLES = {
 }
 LATENT = "/demo/sae/3"
 SAID = f"{LATENT}/explanations"
+TALK = f"{LATENT}/comments"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Ask:
 
     kind: Kind
     action: Action
-    path: str | Callable[..., str]
+    path: str
     data: dict[str, object] | None = None  # posted; none: read
     own: frozenset[str] = field(default_factory=frozenset)  # whose object it is
 
@@ -75,6 +75,12 @@ ASKS = [
     of_bob("unpin"),
     of_bob("withdraw"),
     of_bob("take-back"),
+    Ask(Kind.LATENT, Action.COMMENT, TALK, {"text": "Why?"}),
+    Ask(Kind.LATENT, Action.COMMENT, TALK, {"text": "Because.", "thread": "{talk}"}),
+    Ask(Kind.COMMENT, Action.RESOLVE, f"{TALK}/{{talk}}/resolve", {}, frozenset({"bob"})),
+    Ask(Kind.COMMENT, Action.RESOLVE, f"{TALK}/{{talk}}/reopen", {}, frozenset({"bob"})),
+    Ask(Kind.COMMENT, Action.WITHDRAW, f"{TALK}/{{talk}}/withdraw", {}, frozenset({"bob"})),
+    Ask(Kind.COMMENT, Action.WITHDRAW, f"{TALK}/{{talk}}/take-back", {}, frozenset({"bob"})),
 ]
 
 
@@ -85,7 +91,9 @@ def names(team, people):
     said = explanations.write(dictionary, 3, "Digits", Signature(people["bob"]))
     for name, person in people.items():
         workspaces.create(f"Of {name}", person)
-    return {"said": said.pk, "run": dictionary.runs.get().key[:12], "dictionary": dictionary.pk}
+    talk = comments.write(comments.Place(dictionary, 3), "Sure?", people["bob"])
+    run = dictionary.runs.get()
+    return {"said": said.pk, "talk": talk.pk, "run": run.key[:12], "dictionary": dictionary.pk}
 
 
 def answer(ask: Ask, who: str, browser, names: dict[str, object]):
@@ -101,7 +109,7 @@ def answer(ask: Ask, who: str, browser, names: dict[str, object]):
 def test_the_table_decides_at_every_address(names, browsers, ask, who):
     role, is_own = ROLES[who], who in ask.own
     reply = answer(ask, who, browsers[who], names)
-    if not allows(role, Action.READ, ask.kind):
+    if role < Role.READER:
         assert reply.status_code == 404
     elif allows(role, ask.action, ask.kind, is_own=is_own):
         assert reply.status_code in (200, 302)

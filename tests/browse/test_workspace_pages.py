@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from featureviz.annotate import workspaces
-from featureviz.annotate.explanations import AnnotateError
+from featureviz.annotate.texts import AnnotateError
 from featureviz.catalog.models import Membership, Workspace
 from featureviz.catalog.permissions import Role
 from tests.factories import make_run

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from featureviz.annotate.accounts import may_sign_up
 from featureviz.annotate.local import is_from_here
+from featureviz.annotate.models import Comment, Notification
 
 register = template.Library()
 
@@ -34,6 +35,12 @@ class Visitor:
     def user(self) -> User | AnonymousUser:
         """The person."""
         return self.request.user
+
+    @property
+    def n_unread(self) -> int:
+        """What others said to the person, and they have not read."""
+        told = Notification.objects.filter(user=self.user.pk, read_at=None)
+        return told.filter(comment__in=Comment.objects.readable(self.user)).count()
 
     @property
     def signup(self) -> str:
