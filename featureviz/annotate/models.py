@@ -12,8 +12,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Count, Q
 from django.urls import reverse
+from django.utils import timezone
 
-from featureviz.catalog.models import Dictionary, Run
+from featureviz.catalog.models import Dictionary, Run, new_token
 from featureviz.catalog.reading import reader_for
 
 if TYPE_CHECKING:
@@ -262,6 +263,61 @@ class LatentLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.explanation or self.comment} names {self.dictionary}/{self.index}"
+
+
+class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
+    """Rules about share links."""
+
+    def open(self) -> Self:
+        """Those that still lead somewhere."""
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+        return self.filter(unexpired, revoked_at=None)
+
+
+class ShareLink(models.Model):
+    """An address of this site for whoever is given the link, and what they may do there."""
+
+    class Scope(models.TextChoices):
+        """What it allows; more than reading only to those who sign in."""
+
+        READ = "read", "read"
+        COMMENT = "comment", "read and comment"
+        ANNOTATE = "annotate", "read, comment and explain"
+
+    token = models.CharField(max_length=43, unique=True, default=new_token)
+    address = models.CharField(max_length=2000)  # path and query: the state that is shared
+    scope = models.CharField(max_length=8, choices=Scope)
+    password = models.CharField(max_length=200, blank=True)  # hashed; empty: none
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="share_links"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    n_opened = models.PositiveIntegerField(default=0)
+
+    objects = ShareLinkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.address} by {self.created_by}"
+
+    def get_absolute_url(self) -> str:
+        """Its page, for whoever made it."""
+        return reverse("share-link", args=[self.pk])
+
+
+class ShareTarget(models.Model):
+    """What a share link opens: a latent, or a whole dictionary."""
+
+    link = models.ForeignKey(ShareLink, models.CASCADE, related_name="targets")
+    dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="+")
+    index = models.PositiveIntegerField(null=True)  # none: the whole dictionary
+
+    def __str__(self) -> str:
+        return str(self.dictionary) if self.index is None else f"{self.dictionary}/{self.index}"
 
 
 def pinned_for(dictionary: Dictionary, indices: Iterable[int]) -> dict[int, Explanation]:

@@ -3,7 +3,7 @@
 from functools import singledispatch
 from typing import NamedTuple
 
-from featureviz.annotate.models import Comment, Explanation
+from featureviz.annotate.models import Comment, Explanation, ShareLink
 from featureviz.catalog.models import Dictionary, Latent, Membership, Run, Workspace
 from featureviz.catalog.permissions import Action, Kind, Role, allows
 from featureviz.catalog.reading import Reader, reader
@@ -62,6 +62,13 @@ def _(what: Explanation, by: Reader) -> Standing:
 def _(what: Comment, by: Reader) -> Standing:
     role = role_at(what.dictionary, what.index, by)
     return Standing(Kind.COMMENT, role, _is_own(what.author_id, by))
+
+
+@standing.register
+def _(what: ShareLink, by: Reader) -> Standing:
+    opened = what.targets.select_related("dictionary__workspace")
+    roles = [role_at(each.dictionary, each.index, by) for each in opened]
+    return Standing(Kind.SHARE, min(roles, default=Role.NOBODY), _is_own(what.created_by_id, by))
 
 
 def role_at(dictionary: Dictionary, index: int | None, by: Reader) -> Role:

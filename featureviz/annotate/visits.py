@@ -10,9 +10,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from featureviz.annotate.local import is_from_here, local_owner
+from featureviz.annotate.shares import grants
 from featureviz.catalog.reading import EVERYTHING, Reader, read_as
 
 WORKSPACES = "workspaces"  # in the session: the links of workspaces that were followed
+
+
+SHARES = "shares"  # in the session: the share links that were followed
 
 
 def visit(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], Any]:
@@ -40,8 +44,12 @@ def _without(request: HttpRequest) -> Reader:
 
 
 def _with_account(request: HttpRequest) -> Reader:
-    tokens = tuple(request.session.get(WORKSPACES, ()))
-    return Reader(request.user, sees_all=request.user.is_superuser, tokens=tokens)
+    return Reader(
+        request.user,
+        sees_all=request.user.is_superuser,
+        tokens=tuple(request.session.get(WORKSPACES, ())),
+        grants=tuple(grants(request.session.get(SHARES, []))),
+    )
 
 
 def _nobody_reads(**_: Any) -> None:

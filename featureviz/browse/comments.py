@@ -72,6 +72,12 @@ class CommentsPanel:
         """Whether the reader may say something."""
         return self._role > Role.READER and allows(self._role, Action.COMMENT, Kind.LATENT)
 
+    @property
+    def wants_sign_in(self) -> bool:
+        """Whether a link lets the reader write once they sign in."""
+        granted = self._by.granted(self.latent.run.dictionary_id, self.latent.index)
+        return granted > Role.READER and not self.may_write
+
     @cached_property
     def threads(self) -> list[Thread]:
         """Those of which anything stands."""

@@ -2,7 +2,13 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from featureviz.browse import account_pages, comment_pages, explanation_pages, workspace_pages
+from featureviz.browse import (
+    account_pages,
+    comment_pages,
+    explanation_pages,
+    share_pages,
+    workspace_pages,
+)
 
 _of_latent: list[URLPattern | URLResolver] = [
     path("card", explanation_pages.card, name="latent-card"),
@@ -17,6 +23,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", account_pages.profile, name="profile"),
     path("accounts/notifications/", comment_pages.notifications, name="notifications"),
     path("accounts/notifications/<int:pk>", comment_pages.follow, name="notification"),
+    path("s/", share_pages.every, name="shares"),
+    path("s/link/<int:pk>", share_pages.one, name="share-link"),
+    path("s/link/<int:pk>/revoke", share_pages.revoke, name="share-revoke"),
+    path("s/<str:token>", share_pages.follow, name="share"),
     path("workspaces/", workspace_pages.every, name="workspaces"),
     path("workspaces/<slug:slug>/", workspace_pages.one, name="workspace"),
     path("workspaces/<slug:slug>/change", workspace_pages.change, name="workspace-change"),

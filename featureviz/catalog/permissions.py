@@ -61,11 +61,13 @@ TABLE: dict[tuple[Kind, Action], Rule] = {
     (Kind.WORKSPACE, Action.MANAGE): Rule(Role.OWNER),
     (Kind.DICTIONARY, Action.READ): Rule(Role.READER),
     (Kind.DICTIONARY, Action.MANAGE): Rule(Role.OWNER),
+    (Kind.DICTIONARY, Action.SHARE): Rule(Role.ANNOTATOR),
     (Kind.RUN, Action.READ): Rule(Role.READER),
     (Kind.RUN, Action.CONTROL): Rule(Role.EDITOR),
     (Kind.LATENT, Action.READ): Rule(Role.READER),
     (Kind.LATENT, Action.COMMENT): Rule(Role.COMMENTER),
     (Kind.LATENT, Action.EXPLAIN): Rule(Role.ANNOTATOR),
+    (Kind.LATENT, Action.SHARE): Rule(Role.ANNOTATOR),
     (Kind.EXPLANATION, Action.READ): Rule(Role.READER),
     (Kind.EXPLANATION, Action.VOTE): Rule(Role.ANNOTATOR),
     (Kind.EXPLANATION, Action.EDIT): Rule(Role.EDITOR, own=Role.ANNOTATOR),
@@ -73,6 +75,8 @@ TABLE: dict[tuple[Kind, Action], Rule] = {
     (Kind.EXPLANATION, Action.WITHDRAW): Rule(Role.EDITOR, own=Role.ANNOTATOR),
     (Kind.COMMENT, Action.RESOLVE): Rule(Role.ANNOTATOR, own=Role.COMMENTER),
     (Kind.COMMENT, Action.WITHDRAW): Rule(Role.EDITOR, own=Role.COMMENTER),
+    (Kind.SHARE, Action.READ): Rule(Role.OWNER, own=Role.NOBODY),
+    (Kind.SHARE, Action.WITHDRAW): Rule(Role.OWNER, own=Role.NOBODY),
 }
 
 

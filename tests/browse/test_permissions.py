@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from featureviz.annotate import comments, explanations, workspaces
+from featureviz.annotate import comments, explanations, shares, workspaces
 from featureviz.annotate.explanations import Signature
 from featureviz.catalog.models import Run, Workspace
 from featureviz.catalog.permissions import TABLE, Action, Kind, Role, allows
@@ -81,6 +81,10 @@ ASKS = [
     Ask(Kind.COMMENT, Action.RESOLVE, f"{TALK}/{{talk}}/reopen", {}, frozenset({"bob"})),
     Ask(Kind.COMMENT, Action.WITHDRAW, f"{TALK}/{{talk}}/withdraw", {}, frozenset({"bob"})),
     Ask(Kind.COMMENT, Action.WITHDRAW, f"{TALK}/{{talk}}/take-back", {}, frozenset({"bob"})),
+    Ask(Kind.LATENT, Action.SHARE, "/s/", {"address": LATENT, "scope": "read"}),
+    Ask(Kind.DICTIONARY, Action.SHARE, "/s/", {"address": "/demo/sae/", "scope": "read"}),
+    Ask(Kind.SHARE, Action.READ, "/s/link/{share}", own=frozenset({"bob"})),
+    Ask(Kind.SHARE, Action.WITHDRAW, "/s/link/{share}/revoke", {}, frozenset({"bob"})),
 ]
 
 
@@ -93,7 +97,10 @@ def names(team, people):
         workspaces.create(f"Of {name}", person)
     talk = comments.write(comments.Place(dictionary, 3), "Sure?", people["bob"])
     run = dictionary.runs.get()
-    return {"said": said.pk, "talk": talk.pk, "run": run.key[:12], "dictionary": dictionary.pk}
+    target = shares.Target(dictionary, 3)
+    share = shares.create(LATENT, [target], shares.Terms("read"), people["bob"])
+    pks = {"said": said.pk, "talk": talk.pk, "share": share.pk, "dictionary": dictionary.pk}
+    return {"run": run.key[:12], **pks}
 
 
 def answer(ask: Ask, who: str, browser, names: dict[str, object]):
@@ -104,12 +111,20 @@ def answer(ask: Ask, who: str, browser, names: dict[str, object]):
     return browser.post(path, {key: str(at).format(**names) for key, at in ask.data.items()})
 
 
+def may_read(role: Role, kind: Kind, *, is_own: bool) -> bool:
+    """Whether somebody may know that it is there; as its latent, where the table says no more."""
+    known = (kind, Action.READ) in TABLE
+    return allows(role, Action.READ, kind if known else Kind.LATENT, is_own=is_own)
+
+
 @pytest.mark.parametrize("who", ROLES)
 @pytest.mark.parametrize("ask", ASKS, ids=str)
 def test_the_table_decides_at_every_address(names, browsers, ask, who):
     role, is_own = ROLES[who], who in ask.own
     reply = answer(ask, who, browsers[who], names)
-    if role < Role.READER:
+    if who == "nobody" and ask.path == "/s/":
+        assert "/accounts/login/" in reply.headers["Location"]
+    elif not may_read(role, ask.kind, is_own=is_own):
         assert reply.status_code == 404
     elif allows(role, ask.action, ask.kind, is_own=is_own):
         assert reply.status_code in (200, 302)
@@ -126,6 +141,9 @@ def test_what_may_not_be_read_answers_as_what_is_not_there(names, browsers, ask,
         return reply.status_code, re.sub(r'value="\w{64}"', "", reply.content.decode())
 
     hidden = seen()
+    if who == "nobody" and ask.path == "/s/":
+        assert hidden[0] == 302  # to sign in, whatever is asked for
+        return
     Run.objects.all().delete()
     Workspace.objects.filter(slug="the-team").update(slug="gone")
     assert seen() == hidden

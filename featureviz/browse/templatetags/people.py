@@ -12,6 +12,7 @@ from featureviz.annotate.accounts import may_sign_up
 from featureviz.annotate.local import is_from_here
 from featureviz.annotate.models import Comment, Notification
 
+_SHARED = {"compare", "list", "search"}  # pages without a dictionary in their path
 register = template.Library()
 
 
@@ -35,6 +36,13 @@ class Visitor:
     def user(self) -> User | AnonymousUser:
         """The person."""
         return self.request.user
+
+    @property
+    def shareable(self) -> bool:
+        """Whether this page is one to make a link to, for whoever is signed in to accounts."""
+        at = self.request.resolver_match
+        named = at is not None and ("dictionary" in at.kwargs or at.url_name in _SHARED)
+        return self.accounts and self.user.is_authenticated and named
 
     @property
     def n_unread(self) -> int:
