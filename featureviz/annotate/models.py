@@ -14,7 +14,7 @@ from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from featureviz.catalog.models import Dictionary, Run, new_token
+from featureviz.catalog.models import Dictionary, Run, Workspace, new_token
 from featureviz.catalog.reading import reader_for
 
 if TYPE_CHECKING:
@@ -265,6 +265,124 @@ class LatentLink(models.Model):
         return f"{self.explanation or self.comment} names {self.dictionary}/{self.index}"
 
 
+class Tag(models.Model):
+    """A word people put on a latent, to find it among others."""
+
+    dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="tags")
+    index = models.PositiveIntegerField()
+    name = models.CharField(max_length=40)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="tags")
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True)
+    removed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["name", "dictionary", "index"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dictionary", "index", "name"],
+                condition=Q(removed_at=None),
+                name="tag_once",
+            )
+        ]
+        indexes = [models.Index(fields=["name"], name="tag_name")]
+
+    def __str__(self) -> str:
+        return f"{self.dictionary}/{self.index}: {self.name}"
+
+
+class Star(models.Model):
+    """A latent a person wants to find again; nobody else sees it."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="stars")
+    dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="stars")
+    index = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "dictionary", "index"], name="star_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dictionary}/{self.index}"
+
+
+class LatentListQuerySet(models.QuerySet["LatentList"]):
+    """Rules about lists."""
+
+    def readable(self, user: Person | None) -> Self:
+        """A person's own, those of their workspaces, those a share link opens."""
+        by = reader_for(user)
+        if by.sees_all:
+            return self
+        readable = Q(workspace__in=Workspace.objects.reachable(by)) | Q(pk__in=by.lists)
+        return self.filter(readable | Q(owner=by.user_id) if by.user_id else readable)
+
+
+class LatentList(models.Model):
+    """Latents in an order, each with a note."""
+
+    name = models.CharField(max_length=100)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="lists")
+    workspace = models.ForeignKey(
+        Workspace, models.PROTECT, null=True, related_name="lists"
+    )  # whose readers see it; none: its owner alone
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = LatentListQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """Its page."""
+        return reverse("list", args=[self.pk])
+
+
+class ListEntryQuerySet(models.QuerySet["ListEntry"]):
+    """Rules about what stands in lists."""
+
+    def readable(self, user: Person | None) -> Self:
+        """Latents that the person may see."""
+        return self.filter(_of_readable_latents(user))
+
+
+class ListEntry(models.Model):
+    """A latent in a list."""
+
+    list = models.ForeignKey(LatentList, models.CASCADE, related_name="entries")
+    dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="+")
+    index = models.PositiveIntegerField()
+    rank = models.PositiveIntegerField()  # from 1; gaps mean nothing
+    note = models.TextField(blank=True)
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    added_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ListEntryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["rank", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["list", "dictionary", "index"], name="listed_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dictionary}/{self.index}"
+
+    def get_absolute_url(self) -> str:
+        """The latent's page."""
+        return reverse(
+            "latent", args=[self.dictionary.model.name, self.dictionary.name, self.index]
+        )
+
+
 class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
     """Rules about share links."""
 
@@ -310,13 +428,16 @@ class ShareLink(models.Model):
 
 
 class ShareTarget(models.Model):
-    """What a share link opens: a latent, or a whole dictionary."""
+    """What a share link opens: a latent, a whole dictionary, or a list."""
 
     link = models.ForeignKey(ShareLink, models.CASCADE, related_name="targets")
-    dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="+")
+    dictionary = models.ForeignKey(Dictionary, models.PROTECT, null=True, related_name="+")
     index = models.PositiveIntegerField(null=True)  # none: the whole dictionary
+    list = models.ForeignKey(LatentList, models.PROTECT, null=True, related_name="+")
 
     def __str__(self) -> str:
+        if self.list:
+            return str(self.list)
         return str(self.dictionary) if self.index is None else f"{self.dictionary}/{self.index}"
 
 

@@ -3,7 +3,7 @@
 from functools import singledispatch
 from typing import NamedTuple
 
-from featureviz.annotate.models import Comment, Explanation, ShareLink
+from featureviz.annotate.models import Comment, Explanation, LatentList, ShareLink
 from featureviz.catalog.models import Dictionary, Latent, Membership, Run, Workspace
 from featureviz.catalog.permissions import Action, Kind, Role, allows
 from featureviz.catalog.reading import Reader, reader
@@ -65,9 +65,26 @@ def _(what: Comment, by: Reader) -> Standing:
 
 
 @standing.register
+def _(what: LatentList, by: Reader) -> Standing:
+    role = role_in(what.workspace, by) if what.workspace else Role.NOBODY
+    if by.sees_all:
+        role = Role.OWNER
+    elif what.pk in by.lists:
+        role = max(role, Role.READER)
+    return Standing(Kind.LIST, role, _is_own(what.owner_id, by))
+
+
+@standing.register
 def _(what: ShareLink, by: Reader) -> Standing:
-    opened = what.targets.select_related("dictionary__workspace")
-    roles = [role_at(each.dictionary, each.index, by) for each in opened]
+    opened = what.targets.select_related("dictionary__workspace", "list__workspace")
+    roles = [
+        standing(each.list, by).role
+        if each.list
+        else role_at(each.dictionary, each.index, by)
+        if each.dictionary
+        else Role.NOBODY
+        for each in opened
+    ]
     return Standing(Kind.SHARE, min(roles, default=Role.NOBODY), _is_own(what.created_by_id, by))
 
 

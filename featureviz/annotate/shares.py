@@ -13,13 +13,13 @@ from django.db.models import F
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
-from featureviz.annotate.models import ShareLink, ShareTarget
-from featureviz.annotate.roles import role_at
+from featureviz.annotate.models import LatentList, ShareLink, ShareTarget
+from featureviz.annotate.roles import role_at, standing
 from featureviz.annotate.texts import AnnotateError
 from featureviz.catalog.addresses import current_run, find_latent
 from featureviz.catalog.models import NAME_PATTERN, Dictionary
 from featureviz.catalog.permissions import Action, Kind, Role, allows
-from featureviz.catalog.reading import Grant, Reader
+from featureviz.catalog.reading import Grant, Reader, reader
 
 ROLES = {
     ShareLink.Scope.READ: Role.READER,
@@ -33,10 +33,11 @@ _LATENT = re.compile(rf"({NAME_PATTERN})/({NAME_PATTERN})/([0-9]{{1,9}})")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an address shows: a latent, or a whole dictionary."""
+    """What an address shows: a latent, a whole dictionary, or a list."""
 
-    dictionary: Dictionary
-    index: int | None
+    dictionary: Dictionary | None = None
+    index: int | None = None
+    list: LatentList | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,15 @@ def targets_of(address: str) -> list[Target]:
     if not parts.path.startswith("/") or parts.netloc or len(address) > _LONGEST:
         raise NothingThereError("This is no address of this site.")
     try:
-        named = resolve(parts.path).kwargs
+        resolved = resolve(parts.path)
     except Resolver404 as error:
         raise NothingThereError("There is nothing at this address.") from error
+    named = resolved.kwargs
+    if resolved.url_name in ("list", "list-data"):
+        found = LatentList.objects.readable(reader().user).filter(pk=named["pk"]).first()
+        if found is None:
+            raise NothingThereError("There is nothing at this address.")
+        return [Target(list=found)]
     if "dictionary" in named:
         return [_named(named["model"], named["dictionary"], named.get("index"))]
     compared = (_LATENT.fullmatch(value) for _, value in parse_qsl(parts.query))
@@ -72,6 +79,11 @@ def targets_of(address: str) -> list[Target]:
 
 def may_share(target: Target, by: Reader) -> bool:
     """Whether somebody may make a link to it."""
+    if target.list:
+        _, role, is_own = standing(target.list, by)
+        return allows(role, Action.SHARE, Kind.LIST, is_own=is_own)
+    if target.dictionary is None:
+        return False
     kind = Kind.DICTIONARY if target.index is None else Kind.LATENT
     return allows(role_at(target.dictionary, target.index, by), Action.SHARE, kind)
 
@@ -92,7 +104,8 @@ def create(address: str, targets: list[Target], terms: Terms, by: User) -> Share
         expires_at=over,
     )
     ShareTarget.objects.bulk_create(
-        ShareTarget(link=link, dictionary=each.dictionary, index=each.index) for each in targets
+        ShareTarget(link=link, dictionary=each.dictionary, index=each.index, list=each.list)
+        for each in targets
     )
     return link
 
@@ -117,16 +130,38 @@ def revoke(link: ShareLink) -> None:
     ShareLink.objects.filter(pk=link.pk).update(revoked_at=timezone.now())
 
 
-def grants(tokens: list[str]) -> Iterator[Grant]:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What somebody may see by the links they followed."""
+
+    grants: tuple[Grant, ...] = ()
+    lists: tuple[int, ...] = ()
+
+
+def opened(tokens: list[str]) -> Opened:
     """What links give to whoever followed them, as long as those who made them still may."""
     if not tokens:
-        return
+        return Opened()
     links = ShareLink.objects.open().filter(token__in=tokens).select_related("created_by")
-    for link in links.prefetch_related("targets__dictionary__workspace"):
-        maker = Reader(link.created_by, sees_all=link.created_by.is_superuser)
-        for each in link.targets.all():
+    allowed = [
+        (link, each, maker)
+        for link in links.prefetch_related("targets__dictionary__workspace", "targets__list")
+        for maker in [Reader(link.created_by, sees_all=link.created_by.is_superuser)]
+        for each in link.targets.all()
+        if may_share(Target(each.dictionary, each.index, each.list), maker)
+    ]
+    grants = [grant for each in allowed for grant in _grants(*each)]
+    return Opened(tuple(grants), tuple(each.list_id for _, each, _ in allowed if each.list_id))
+
+
+def _grants(link: ShareLink, target: ShareTarget, maker: Reader) -> Iterator[Grant]:
+    role = ROLES[ShareLink.Scope(link.scope)]
+    if target.dictionary_id:
+        yield Grant(target.dictionary_id, target.index, role)
+    elif target.list:
+        for each in target.list.entries.select_related("dictionary__workspace"):
             if may_share(Target(each.dictionary, each.index), maker):
-                yield Grant(each.dictionary_id, each.index, ROLES[ShareLink.Scope(link.scope)])
+                yield Grant(each.dictionary_id, each.index, role)
 
 
 def _named(model: str, dictionary: str, index: str | None) -> Target:

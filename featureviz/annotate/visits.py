@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from featureviz.annotate.local import is_from_here, local_owner
-from featureviz.annotate.shares import grants
+from featureviz.annotate.shares import opened
 from featureviz.catalog.reading import EVERYTHING, Reader, read_as
 
 WORKSPACES = "workspaces"  # in the session: the links of workspaces that were followed
@@ -44,11 +44,13 @@ def _without(request: HttpRequest) -> Reader:
 
 
 def _with_account(request: HttpRequest) -> Reader:
+    shared = opened(request.session.get(SHARES, []))
     return Reader(
         request.user,
         sees_all=request.user.is_superuser,
         tokens=tuple(request.session.get(WORKSPACES, ())),
-        grants=tuple(grants(request.session.get(SHARES, []))),
+        grants=shared.grants,
+        lists=shared.lists,
     )
 
 

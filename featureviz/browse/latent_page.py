@@ -10,6 +10,7 @@ from featureviz.browse.effects import PageEffects
 from featureviz.browse.ends import Ends
 from featureviz.browse.explanations import ExplanationsPanel
 from featureviz.browse.formats import duration
+from featureviz.browse.lists import MarksPanel
 from featureviz.browse.logits import LogitForm, logit_forms
 from featureviz.browse.profile import ProfilePanel
 from featureviz.browse.related import RelatedPanel
@@ -80,6 +81,11 @@ class LatentPage:
     def explanations(self) -> ExplanationsPanel:
         """What people and models say of it."""
         return ExplanationsPanel(self.latent)
+
+    @cached_property
+    def marks(self) -> MarksPanel:
+        """Its tags, and the lists it may be put into."""
+        return MarksPanel(self.latent)
 
     @cached_property
     def comments(self) -> CommentsPanel:

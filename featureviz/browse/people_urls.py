@@ -6,6 +6,7 @@ from featureviz.browse import (
     account_pages,
     comment_pages,
     explanation_pages,
+    list_pages,
     share_pages,
     workspace_pages,
 )
@@ -15,6 +16,7 @@ _of_latent: list[URLPattern | URLResolver] = [
     path("explanations", explanation_pages.write, name="explanation-write"),
     path("explanations/<int:pk>", explanation_pages.history, name="explanation"),
     path("explanations/<int:pk>/<slug:act>", explanation_pages.act, name="explanation-act"),
+    path("mark/<slug:act>", list_pages.mark, name="mark"),
     path("comments", comment_pages.write, name="comment-write"),
     path("comments/<int:pk>/<slug:act>", comment_pages.act, name="comment-act"),
 ]
@@ -23,6 +25,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", account_pages.profile, name="profile"),
     path("accounts/notifications/", comment_pages.notifications, name="notifications"),
     path("accounts/notifications/<int:pk>", comment_pages.follow, name="notification"),
+    path("lists/", list_pages.every, name="lists"),
+    path("lists/<int:pk>", list_pages.one, name="list"),
+    path("lists/<int:pk>.<str:form>", list_pages.data, name="list-data"),
+    path("lists/<int:pk>/change", list_pages.change, name="list-change"),
+    path("lists/tag/<str:name>", list_pages.tagged, name="tagged"),
     path("s/", share_pages.every, name="shares"),
     path("s/link/<int:pk>", share_pages.one, name="share-link"),
     path("s/link/<int:pk>/revoke", share_pages.revoke, name="share-revoke"),

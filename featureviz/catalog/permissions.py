@@ -67,6 +67,7 @@ TABLE: dict[tuple[Kind, Action], Rule] = {
     (Kind.LATENT, Action.READ): Rule(Role.READER),
     (Kind.LATENT, Action.COMMENT): Rule(Role.COMMENTER),
     (Kind.LATENT, Action.EXPLAIN): Rule(Role.ANNOTATOR),
+    (Kind.LATENT, Action.TAG): Rule(Role.ANNOTATOR),
     (Kind.LATENT, Action.SHARE): Rule(Role.ANNOTATOR),
     (Kind.EXPLANATION, Action.READ): Rule(Role.READER),
     (Kind.EXPLANATION, Action.VOTE): Rule(Role.ANNOTATOR),
@@ -75,6 +76,9 @@ TABLE: dict[tuple[Kind, Action], Rule] = {
     (Kind.EXPLANATION, Action.WITHDRAW): Rule(Role.EDITOR, own=Role.ANNOTATOR),
     (Kind.COMMENT, Action.RESOLVE): Rule(Role.ANNOTATOR, own=Role.COMMENTER),
     (Kind.COMMENT, Action.WITHDRAW): Rule(Role.EDITOR, own=Role.COMMENTER),
+    (Kind.LIST, Action.READ): Rule(Role.READER, own=Role.NOBODY),
+    (Kind.LIST, Action.EDIT): Rule(Role.EDITOR, own=Role.NOBODY),
+    (Kind.LIST, Action.SHARE): Rule(Role.EDITOR, own=Role.NOBODY),
     (Kind.SHARE, Action.READ): Rule(Role.OWNER, own=Role.NOBODY),
     (Kind.SHARE, Action.WITHDRAW): Rule(Role.OWNER, own=Role.NOBODY),
 }

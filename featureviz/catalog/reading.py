@@ -35,6 +35,7 @@ class Reader:
     sees_all: bool = False  # whoever runs this machine
     tokens: tuple[str, ...] = ()  # of workspaces that are open by link
     grants: tuple[Grant, ...] = ()
+    lists: tuple[int, ...] = ()  # that share links open
 
     @property
     def user_id(self) -> int | None:

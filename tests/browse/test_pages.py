@@ -320,7 +320,7 @@ def test_a_dead_latent_says_so_in_words(client, run):
 
 
 def test_the_page_of_a_latent_asks_the_database_little(client, run, django_assert_max_num_queries):
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         get(client, "/demo/sae/3")
 
 

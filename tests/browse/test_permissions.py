@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from featureviz.annotate import comments, explanations, shares, workspaces
+from featureviz.annotate import comments, explanations, lists, shares, workspaces
 from featureviz.annotate.explanations import Signature
 from featureviz.catalog.models import Run, Workspace
 from featureviz.catalog.permissions import TABLE, Action, Kind, Role, allows
@@ -81,6 +81,33 @@ ASKS = [
     Ask(Kind.COMMENT, Action.RESOLVE, f"{TALK}/{{talk}}/reopen", {}, frozenset({"bob"})),
     Ask(Kind.COMMENT, Action.WITHDRAW, f"{TALK}/{{talk}}/withdraw", {}, frozenset({"bob"})),
     Ask(Kind.COMMENT, Action.WITHDRAW, f"{TALK}/{{talk}}/take-back", {}, frozenset({"bob"})),
+    Ask(Kind.LATENT, Action.TAG, f"{LATENT}/mark/tag", {"tag": "dates"}),
+    Ask(Kind.LATENT, Action.TAG, f"{LATENT}/mark/untag", {"tag": "dates"}),
+    *[
+        Ask(Kind.LIST, Action.READ, path, own=frozenset({"bob"}))
+        for path in ("/lists/{list}", "/lists/{list}.csv", "/lists/{list}.json")
+    ],
+    *[
+        Ask(
+            Kind.LIST,
+            Action.EDIT,
+            "/lists/{list}/change",
+            {"entry": "{entry}", **change},
+            frozenset({"bob"}),
+        )
+        for change in (
+            {"do": "note", "note": "Why"},
+            {"do": "move", "place": "1"},
+            {"do": "remove"},
+        )
+    ],
+    Ask(
+        Kind.LIST,
+        Action.SHARE,
+        "/s/",
+        {"address": "/lists/{list}", "scope": "read"},
+        frozenset({"bob"}),
+    ),
     Ask(Kind.LATENT, Action.SHARE, "/s/", {"address": LATENT, "scope": "read"}),
     Ask(Kind.DICTIONARY, Action.SHARE, "/s/", {"address": "/demo/sae/", "scope": "read"}),
     Ask(Kind.SHARE, Action.READ, "/s/link/{share}", own=frozenset({"bob"})),
@@ -99,7 +126,16 @@ def names(team, people):
     run = dictionary.runs.get()
     target = shares.Target(dictionary, 3)
     share = shares.create(LATENT, [target], shares.Terms("read"), people["bob"])
-    pks = {"said": said.pk, "talk": talk.pk, "share": share.pk, "dictionary": dictionary.pk}
+    kept = lists.create("Dates", people["bob"], team)
+    entry = lists.add(kept, dictionary, 3, people["bob"])
+    pks = {
+        "list": kept.pk,
+        "entry": entry.pk,
+        "said": said.pk,
+        "talk": talk.pk,
+        "share": share.pk,
+        "dictionary": dictionary.pk,
+    }
     return {"run": run.key[:12], **pks}
 
 
