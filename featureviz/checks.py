@@ -86,21 +86,10 @@ def others_need_accounts(**_: Any) -> Sequence[CheckMessage]:
     ]
 
 
-def refuse_others_without_accounts(addresses: Sequence[str] = ()) -> None:
-    """Stop a web process that others would reach without accounts. Raises: ImproperlyConfigured.
-
-    `addresses`: where it listens, where that is known.
-    """
-    messages = [str(message) for message in others_need_accounts()]
-    if not settings.FEATUREVIZ_ACCOUNTS:
-        messages += [
-            f"This server would listen at {address}, and there are no accounts. Set "
-            "FEATUREVIZ_ACCOUNTS=1, or listen at 127.0.0.1."
-            for address in addresses
-            if address not in LOOPBACK
-        ]
-    if messages:
-        raise ImproperlyConfigured(" ".join(messages))
+def refuse_others_without_accounts() -> None:
+    """Stop a web process that others would reach without accounts. Raises: ImproperlyConfigured."""
+    for message in others_need_accounts():
+        raise ImproperlyConfigured(str(message))
 
 
 @register(Tags.database)

@@ -1,12 +1,14 @@
 """Who is signed in, who may open an account, and what an installation without accounts serves."""
 
 import os
+import runpy
 import subprocess
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from featureviz.annotate import workspaces
@@ -14,7 +16,7 @@ from featureviz.annotate.models import Explanation
 from featureviz.catalog.models import Run
 from featureviz.catalog.permissions import Role
 from featureviz.catalog.reading import reader
-from featureviz.checks import others_need_accounts, refuse_others_without_accounts
+from featureviz.checks import others_need_accounts
 from tests.environment import ROOT
 from tests.factories import make_run
 from tests.people import PASSWORD
@@ -140,13 +142,24 @@ def test_names_of_others_need_accounts(settings, hosts, has_accounts, refused):
     assert bool(others_need_accounts()) is refused
 
 
-def test_an_address_of_others_needs_accounts(settings):
-    settings.ALLOWED_HOSTS = ["localhost"]
-    refuse_others_without_accounts(["127.0.0.1"])
-    with pytest.raises(ImproperlyConfigured, match=r"listen at 127\.0"):
-        refuse_others_without_accounts(["0.0.0.0"])
-    settings.FEATUREVIZ_ACCOUNTS = True
-    refuse_others_without_accounts(["0.0.0.0"])
+@pytest.mark.parametrize(
+    ("address", "has_accounts", "refused"),
+    [
+        (("127.0.0.1", 8000), "", False),
+        (("::1", 8000), "no", False),
+        ("/run/featureviz.sock", "", False),
+        (("0.0.0.0", 8000), "", True),
+        (("::", 8000), "", True),
+        (("192.0.2.7", 8000), "no", True),
+        (("0.0.0.0", 8000), "1", False),
+    ],
+)
+def test_an_address_of_others_needs_accounts(monkeypatch, address, has_accounts, refused):
+    monkeypatch.setenv("FEATUREVIZ_ACCOUNTS", has_accounts)
+    start = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["on_starting"]
+    server = SimpleNamespace(cfg=SimpleNamespace(address=[address]))
+    with pytest.raises(SystemExit, match="no accounts") if refused else nullcontext():
+        start(server)
 
 
 @pytest.mark.parametrize(
