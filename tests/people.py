@@ -26,13 +26,20 @@ def people(db, django_user_model):
     return {name: django_user_model.objects.create_user(name, password=PASSWORD) for name in names}
 
 
+def at_address(workspace, slug):
+    """A workspace at an address without random digits."""
+    workspace.slug = slug
+    workspace.save(update_fields=["slug"])
+    return workspace
+
+
 @pytest.fixture
 def team(accounts, people, store):
     """A private workspace with the run demo/sae.
 
     Alice owns it, edith edits, bob annotates, rita reads.
     """
-    team = workspaces.create("The team", people["alice"])
+    team = at_address(workspaces.create("The team", people["alice"]), "the-team")
     for name, role in (("edith", Role.EDITOR), ("bob", Role.ANNOTATOR), ("rita", Role.READER)):
         Membership.objects.create(workspace=team, user=people[name], role=role)
     workspaces.move(make_run().dictionary, team)

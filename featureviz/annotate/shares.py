@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F
 from django.urls import Resolver404, resolve
@@ -28,6 +29,7 @@ ROLES = {
 }
 _LONGEST = 2000  # characters of an address
 _MOST_DAYS = 3650
+_MOST_GUESSES, _GUESSING_SECONDS = 20, 600  # in one web process
 _LATENT = re.compile(rf"({NAME_PATTERN})/({NAME_PATTERN})/([0-9]{{1,9}})")
 
 
@@ -116,8 +118,17 @@ def found(token: str) -> ShareLink | None:
 
 
 def opens(link: ShareLink, password: str) -> bool:
-    """Whether a password is the link's; one without lets everybody in."""
-    return not link.password or check_password(password, link.password)
+    """Whether a password is the link's; one without lets everybody in.
+
+    Raises: AnnotateError after too many guesses by anybody.
+    """
+    if not link.password or not password:
+        return not link.password
+    tries = f"share-{link.pk}-tries"
+    cache.add(tries, 0, _GUESSING_SECONDS)
+    if cache.incr(tries) > _MOST_GUESSES:
+        raise AnnotateError("Too many passwords were tried. Wait ten minutes.")
+    return check_password(password, link.password)
 
 
 def count(link: ShareLink) -> None:

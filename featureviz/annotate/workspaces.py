@@ -1,5 +1,6 @@
 """Workspaces: made, shared, joined by invitation."""
 
+import secrets
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -23,12 +24,14 @@ INVITATION_DAYS = 14
 
 @transaction.atomic
 def create(name: str, owner: User) -> Workspace:
-    """A private workspace. Raises: AnnotateError when the name makes no address, or a taken one."""
-    slug = slugify(name)[:60]
-    if not slug:
+    """A private workspace. Raises: AnnotateError when the name has no letters or digits.
+
+    A few random digits end its address: it must not tell which names are taken.
+    """
+    words = slugify(name)[:50]
+    if not words:
         raise AnnotateError("Give the workspace a name with letters or digits.")
-    if Workspace.objects.filter(slug=slug).exists():
-        raise AnnotateError("This name is taken. Choose another.")
+    slug = f"{words}-{secrets.token_hex(4)}"
     workspace = Workspace.objects.create(slug=slug, name=name.strip()[:100])
     Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
     return workspace

@@ -63,8 +63,12 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
     link = shares.found(token)
     if link is None:
         raise Http404
-    if not shares.opens(link, request.POST.get("password", "")):
-        wrong = request.method == "POST"
+    try:
+        is_open = shares.opens(link, request.POST.get("password", ""))
+    except AnnotateError as error:
+        return render(request, "people/share_password.html", {"wrong": error}, status=429)
+    if not is_open:
+        wrong = "This is not the password." if request.method == "POST" else ""
         status = 403 if wrong else 200
         return render(request, "people/share_password.html", {"wrong": wrong}, status=status)
     shares.count(link)

@@ -10,6 +10,7 @@ from featureviz.annotate import comments, explanations, lists, shares, workspace
 from featureviz.annotate.explanations import Signature
 from featureviz.catalog.models import Run, Workspace
 from featureviz.catalog.permissions import TABLE, Action, Kind, Role, allows
+from tests.people import at_address
 
 pytestmark = pytest.mark.django_db
 ROLES = {
@@ -121,7 +122,7 @@ def names(team, people):
     dictionary = team.dictionaries.get()
     said = explanations.write(dictionary, 3, "Digits", Signature(people["bob"]))
     for name, person in people.items():
-        workspaces.create(f"Of {name}", person)
+        at_address(workspaces.create(name, person), f"of-{name}")
     talk = comments.write(comments.Place(dictionary, 3), "Sure?", people["bob"])
     run = dictionary.runs.get()
     target = shares.Target(dictionary, 3)

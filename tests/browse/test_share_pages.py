@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
 from featureviz.annotate import shares, workspaces
@@ -18,6 +19,7 @@ PAGE = "/demo/sae/3"
 @pytest.fixture
 def share(team, browsers):
     """Make a link as bob does on the page; its token is returned."""
+    cache.clear()  # of passwords tried for a link with the same key
 
     def make(address=PAGE, **terms):
         asked = {"address": address, "scope": "read", **terms}
@@ -115,6 +117,14 @@ def test_a_password_is_asked_for(share, browsers):
     assert charlie.post(f"/s/{token}", {"password": "open sesame"}).headers["Location"] == PAGE
     assert status(charlie) == 200
     assert "sesame" not in ShareLink.objects.get().password
+
+
+def test_a_password_is_not_found_by_trying_many(share, browsers):
+    token = share(password="open sesame")
+    found = [browsers["charlie"].post(f"/s/{token}", {"password": "x"}) for _ in range(21)]
+    assert {each.status_code for each in found[:20]} == {403}
+    assert found[20].status_code == 429
+    assert browsers["charlie"].post(f"/s/{token}", {"password": "open sesame"}).status_code == 429
 
 
 def test_openings_are_counted(share, browsers):

@@ -1,5 +1,7 @@
 """What owners change about a workspace, and what follows for everybody else."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -8,6 +10,7 @@ from featureviz.annotate.texts import AnnotateError
 from featureviz.catalog.models import Membership, Workspace
 from featureviz.catalog.permissions import Role
 from tests.factories import make_run
+from tests.people import at_address
 
 pytestmark = pytest.mark.django_db
 PAGE = "/workspaces/the-team/"
@@ -57,7 +60,7 @@ def test_only_owners_change_it(team, browsers, change):
 
 
 def test_a_dictionary_moves_where_one_owns_both_sides(team, people, browsers):
-    other = workspaces.create("Elsewhere", people["charlie"])
+    other = at_address(workspaces.create("Elsewhere", people["charlie"]), "elsewhere")
     dictionary = team.dictionaries.get()
     moved = {"do": "move", "dictionary": dictionary.pk}
     browsers["charlie"].post("/workspaces/elsewhere/change", moved)
@@ -85,11 +88,17 @@ def test_an_invitation_never_lessens_a_role(team, people):
 
 def test_whoever_signs_in_makes_a_workspace_of_their_own(accounts, people, browsers):
     reply = browsers["charlie"].post("/workspaces/", {"name": "Charlie’s latents"})
-    assert reply.headers["Location"] == "/workspaces/charlies-latents/"
-    made = Workspace.objects.get(slug="charlies-latents")
+    made = Workspace.objects.get(slug__startswith="charlies-latents-")
+    assert reply.headers["Location"] == made.get_absolute_url()
     assert made.visibility == Workspace.Visibility.PRIVATE
     assert status(browsers["bob"], reply.headers["Location"]) == 404
     assert Client().post("/workspaces/", {"name": "Mine"}).headers["Location"].startswith("/acc")
+
+
+def test_a_name_that_is_taken_does_not_show(team, browsers):
+    for name in ("The team", "Free"):
+        reply = browsers["charlie"].post("/workspaces/", {"name": name})
+        assert re.fullmatch(r"/workspaces/[a-z-]+-[0-9a-f]{8}/", reply.headers["Location"])
 
 
 def test_the_runs_of_a_private_workspace_are_not_listed(team, browsers):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from featureviz.annotate import workspaces
 from featureviz.annotate.models import Explanation, ShareLink
@@ -20,8 +20,8 @@ PAGE = "/demo/sae/3"
 class Screen:
     """A person's browser."""
 
-    context: object
-    page: object
+    context: BrowserContext
+    page: Page
     site: str
 
     def open(self, path=PAGE):
