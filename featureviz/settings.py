@@ -154,6 +154,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
 
 # Sign-in through others: a provider is offered where its application's id is given.
+_GITLAB = env.text("FEATUREVIZ_GITLAB_URL", "https://gitlab.com")
 SOCIALACCOUNT_PROVIDERS = {
     provider: {"APPS": [{"client_id": client, "secret": secret, "settings": options}]}
     for provider, client, secret, options in (
@@ -167,11 +168,16 @@ SOCIALACCOUNT_PROVIDERS = {
             "gitlab",
             env.text("FEATUREVIZ_GITLAB_ID", ""),
             env.text("FEATUREVIZ_GITLAB_SECRET", ""),
-            {"gitlab_url": env.text("FEATUREVIZ_GITLAB_URL", "https://gitlab.com")},
+            {"gitlab_url": _GITLAB},
         ),
     )
     if client
 }
+FEATUREVIZ_PROVIDER_ORIGINS = [
+    origin
+    for provider, origin in (("github", "https://github.com"), ("gitlab", _GITLAB))
+    if provider in SOCIALACCOUNT_PROVIDERS
+]
 INSTALLED_APPS += [f"allauth.socialaccount.providers.{name}" for name in SOCIALACCOUNT_PROVIDERS]
 
 # E-mail is sent where a server for it is named.

@@ -97,6 +97,12 @@ def role_in(workspace: Workspace, by: Reader) -> Role:
     """A member's role; a reader, where the workspace is open to them."""
     if by.sees_all:
         return Role.OWNER
+    if workspace.pk not in by.roles:
+        by.roles[workspace.pk] = _role_in(workspace, by)
+    return by.roles[workspace.pk]
+
+
+def _role_in(workspace: Workspace, by: Reader) -> Role:
     if by.user_id is not None:
         member = Membership.objects.filter(workspace=workspace, user=by.user_id).first()
         if member:

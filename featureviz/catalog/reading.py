@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from featureviz.catalog.permissions import Role
@@ -36,6 +36,7 @@ class Reader:
     tokens: tuple[str, ...] = ()  # of workspaces that are open by link
     grants: tuple[Grant, ...] = ()
     lists: tuple[int, ...] = ()  # that share links open
+    roles: dict[int, Role] = field(default_factory=dict, compare=False)  # asked for, by workspace
 
     @property
     def user_id(self) -> int | None:

@@ -179,3 +179,30 @@ def test_a_server_for_others_does_not_start_without_accounts(tmp_path, bind, cha
     )
     assert done.returncode != 0
     assert "FEATUREVIZ_ACCOUNTS=1" in done.stderr + done.stdout
+
+
+def test_a_provider_is_offered_where_its_application_is_given(tmp_path):
+    script = (
+        "import django; django.setup()\n"
+        "from django.core.management import call_command; call_command('migrate', verbosity=0)\n"
+        "from django.test import Client\n"
+        "client = Client(headers={'host': 'localhost'})\n"
+        "page = client.get('/accounts/login/')\n"
+        "print(page.content.decode(), page.headers['Content-Security-Policy'])\n"
+        "print(client.post('/accounts/github/login/').headers['Location'])\n"
+    )
+    given = {"FEATUREVIZ_ACCOUNTS": "1", "FEATUREVIZ_DATA": str(tmp_path), "DEBUG": "1"}
+    given |= {"FEATUREVIZ_GITHUB_ID": "their-id", "FEATUREVIZ_GITHUB_SECRET": "their-secret"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Sign in with GitHub" in done.stdout, done.stderr
+    assert "https://github.com/login/oauth/authorize?client_id=their-id" in done.stdout
+    assert "form-action 'self' https://github.com;" in done.stdout
+    assert "their-secret" not in done.stdout
