@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import ablation, engine, forward, growth
+from bench import ablation, engine, forward, growth, maps, search
 from bench.rows import Row, table_line, write
 
 _SUITES: dict[str, Callable[[], Iterable[Row]]] = {
@@ -14,6 +14,8 @@ _SUITES: dict[str, Callable[[], Iterable[Row]]] = {
     "forward": forward.rows,
     "growth": growth.rows,
     "ablation": ablation.rows,
+    "map": maps.rows,
+    "search": search.rows,
 }
 
 

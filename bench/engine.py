@@ -1,4 +1,10 @@
-"""What the precompute costs beside the forward pass and encoding it cannot avoid."""
+"""What the precompute costs beside the forward pass and encoding it cannot avoid.
+
+One thread, as each worker has on a machine that runs one a core: how well libraries share a matrix
+between cores would otherwise be most of what is measured. The dictionary's health (losses with its
+reconstruction in place: the whole model, four times, on 128 contexts) is a row of its own, for its
+cost does not grow with the corpus.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +22,7 @@ from bench.rows import Row, ratio, seconds
 from bench.subjects import Size, write_corpus, write_dictionary, write_model
 from featureviz.engine.activations import rows_at_once
 from featureviz.engine.precompute import Bench, Prepared, Request, prepare
+from featureviz.engine.relations import Relating
 from featureviz.engine.subject import load_subject
 
 _REPEATS = 3
@@ -30,27 +37,34 @@ _SIZES = {
 
 def rows() -> Iterator[Row]:
     """Bookkeeping and whole dashboards against the bare forward pass and encoding."""
-    for name, size in _SIZES.items():
-        with _prepared(size) as (bench, store):
-            yield from _ratios(name, bench, store)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for name, size in _SIZES.items():
+            with _prepared(size) as (bench, store):
+                yield from _ratios(name, bench, store)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _ratios(name: str, bench: Bench, store: Path) -> Iterator[Row]:
     folder = store / "runs" / bench.plan.key
-    sketch, written = [], []
+    sketch, written, losses = [], [], []
     whole(bench)  # warm: compiled, files cached
     for _ in range(_REPEATS):
         least = seconds(lambda: bare(bench))
         shutil.rmtree(folder)
         shards = seconds(lambda: _shards(bench))
         sketches = seconds(lambda: _sketches(bench))
-        blocks = seconds(lambda: _blocks(bench))
+        packs = seconds(lambda: _packs(bench)) + seconds(lambda: relations(bench))
         sketch.append((shards + sketches, least))
-        written.append((shards + blocks, least))
+        written.append((shards + packs, least))
+        losses.append((seconds(bench.health), least))
     tokens = bench.corpus.facts.n_tokens
     note = f"{tokens:,} tokens, bare {least:.1f} s"
     yield ratio(f"bookkeeping_ratio {name}", sketch, 1.15, note)
-    yield ratio(f"dashboard_ratio {name}", written, 1.40, "windows and logits, written")
+    yield ratio(f"dashboard_ratio {name}", written, 1.40, "windows, logits, relations, written")
+    yield ratio(f"health {name}", losses, None, "once a dictionary, 128 contexts")
 
 
 @contextmanager
@@ -95,12 +109,20 @@ def _sketches(bench: Bench) -> None:
         bench.sketch(bench.plan.block_latents(number))
 
 
-def _blocks(bench: Bench) -> None:
+def _packs(bench: Bench) -> None:
     for number in range(bench.plan.n_blocks):
-        bench.block(number)
+        bench.pack(number)
+
+
+def relations(bench: Bench) -> None:
+    """How the latents of the dictionary go together."""
+    relating = Relating(bench, bench.plan)
+    for number in range(bench.plan.n_blocks):
+        relating.block(number, lambda _done: None)
 
 
 def whole(bench: Bench) -> None:
-    """A whole run, dashboards written."""
+    """A whole run: dashboards and the relations within the dictionary, written."""
     _shards(bench)
-    _blocks(bench)
+    _packs(bench)
+    relations(bench)

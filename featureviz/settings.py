@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "featureviz.catalog",
     "featureviz.annotate",
     "featureviz.browse",
+    "featureviz.browse.search",
     "tasks",
 ]
 MIDDLEWARE = [
@@ -105,6 +106,10 @@ USE_I18N = False
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "featureviz.browse.static_files.PlotlyFinder",
+]
 STATIC_ROOT = FEATUREVIZ_DATA / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

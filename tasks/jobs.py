@@ -90,6 +90,7 @@ def work(
     """Do jobs, of `run` or of any, until none can be claimed. `watch` is called at every step."""
     with at_work, Desk(open_bench) as desk:
         while not stop():
+            watch()
             claims.reap()
             for finished in runs.publishable(run):
                 _publish(finished)
@@ -143,9 +144,9 @@ def perform(
             _publish(job.run)
 
 
-def in_plain_words(error: BaseException, run: Run) -> str:
-    """What went wrong and how to mend it, for people."""
-    again = f"`python manage.py precompute --resume {run.key[:8]}` goes on from here."
+def in_plain_words(error: BaseException, run: Run, again: str = "") -> str:
+    """What went wrong and how to mend it, for people; `again` says how to go on then."""
+    again = again or f"`python manage.py precompute --resume {run.key[:8]}` goes on from here."
     for cause in _causes(error):
         if isinstance(cause, EngineError | runs.CatalogError):
             return f"{cause} {again}"

@@ -15,6 +15,7 @@ from featureviz.engine.precompute import Bench, Report
 from featureviz.engine.relations import Relating
 from featureviz.engine.subject import Subject
 from tasks import jobs
+from tasks.answers import BesideJobs
 from tasks.upkeep import stopping
 
 
@@ -56,4 +57,4 @@ def open_bench(run: Run) -> AbstractContextManager[jobs.Bench]:
 @shared_task(name="precompute.work")
 def work() -> None:
     """Do every job there is, of any run; a message more or less changes nothing."""
-    jobs.work(open_bench, stop=stopping)
+    jobs.work(open_bench, stop=stopping, watch=BesideJobs())

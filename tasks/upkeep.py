@@ -1,20 +1,25 @@
 """A worker looks for work by itself: when it starts, and every two seconds while it is idle.
 
-So nothing is lost with a message, a worker or a broker: what is to be done stands in the database.
+It also says that it is there, so that pages can tell whether a question will be answered. Nothing
+is lost with a message, a worker or a broker: what is to be done stands in the database.
 """
 
 import logging
 import threading
+from contextlib import suppress
+from itertools import count
 from time import sleep
 
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state
 from django.db import connection
 
+from featureviz.catalog import questions
 from featureviz.celery import enqueue
 from tasks import jobs
 
 IDLE_SECONDS = 2.0
+_TURNS_TO_TIDY = 900
 
 logger = logging.getLogger(__name__)
 
@@ -32,18 +37,33 @@ def stopping() -> bool:
     return any(code is not None and code is not False for code in told)
 
 
+@worker_shutting_down.connect
+def stop_looking(**_: object) -> None:
+    """Say that this worker goes; pages know at once."""
+    with suppress(Exception):  # the database may be away; a worker unheard of counts as gone
+        questions.i_leave()
+
+
 def look() -> bool:
     """Send for a worker when there is work and this one is idle; says whether it did."""
-    if jobs.at_work.locked() or not jobs.work_waits():
+    if jobs.at_work.locked():  # it answers questions between the steps of its job
+        return False
+    if questions.waits():
+        enqueue("questions.answer")
+    if not jobs.work_waits():
         return False
     enqueue("precompute.work")
     return True
 
 
 def _look_on() -> None:
-    while True:
+    for turn in count():
         try:
+            if not stopping():
+                questions.i_am_here()
             look()
+            if turn % _TURNS_TO_TIDY == 0:
+                questions.forget()
         except Exception:  # the database may be away for a moment
             logger.warning("could not look for work", exc_info=True)
         finally:

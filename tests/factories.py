@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from featureviz.catalog.models import Corpus, Dictionary, LanguageModel, Latent, Run
-from featureviz.dashboards.corpora import CorpusFacts
+from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
 from featureviz.dashboards.schema import (
     Dashboard,
     Example,
@@ -117,10 +117,25 @@ def make_run(
 def make_corpus(text: Text) -> Corpus:
     """The corpus's row and its folder."""
     digest = f"{abs(hash(tuple(map(tuple, text.rows)))):064d}"
+    facts = write_corpus_of(Path(settings.FEATUREVIZ_STORE) / "corpora" / digest, text).facts
+    corpus, _ = Corpus.objects.get_or_create(
+        digest=digest,
+        defaults={
+            "name": facts.name,
+            "n_contexts": facts.n_contexts,
+            "context_size": CONTEXT_SIZE,
+            "n_tokens": facts.n_tokens,
+        },
+    )
+    return corpus
+
+
+def write_corpus_of(folder: Path, text: Text) -> StoredCorpus:
+    """A corpus's folder, named by its digest."""
     n_tokens = sum(len(row) - 1 for row in text.rows)
     facts = CorpusFacts(
         name="texts.jsonl",
-        digest=digest,
+        digest=folder.name,
         n_contexts=len(text.rows),
         context_size=CONTEXT_SIZE,
         n_documents=len(text.rows),
@@ -130,17 +145,8 @@ def make_corpus(text: Text) -> Corpus:
         special_ids=(0,),
         text_digest="c" * 64,
     )
-    write_corpus(Path(settings.FEATUREVIZ_STORE) / "corpora" / digest, facts, text)
-    corpus, _ = Corpus.objects.get_or_create(
-        digest=digest,
-        defaults={
-            "name": facts.name,
-            "n_contexts": facts.n_contexts,
-            "context_size": CONTEXT_SIZE,
-            "n_tokens": n_tokens,
-        },
-    )
-    return corpus
+    write_corpus(folder, facts, text)
+    return StoredCorpus(folder)
 
 
 def write_corpus(folder: Path, facts: CorpusFacts, text: Text) -> None:

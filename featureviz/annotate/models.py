@@ -20,10 +20,10 @@ from featureviz.catalog.reading import reader_for
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-    Person = User | AnonymousUser
+    Reader = User | AnonymousUser
 
 
-def _of_readable_latents(user: Person | None) -> Q:
+def _of_readable_latents(user: Reader | None) -> Q:
     """What is said of latents that a person may see."""
     by = reader_for(user)
     readable = Q(dictionary__in=Run.objects.readable(by).values("dictionary"))
@@ -36,7 +36,7 @@ def _of_readable_latents(user: Person | None) -> Q:
 class ExplanationQuerySet(models.QuerySet["Explanation"]):
     """Rules about explanations."""
 
-    def readable(self, user: Person | None) -> Self:
+    def readable(self, user: Reader | None) -> Self:
         """Those that stand, of latents the person may see."""
         return self.standing().filter(_of_readable_latents(user))
 
@@ -154,7 +154,7 @@ class ExplanationVote(models.Model):
 class CommentQuerySet(models.QuerySet["Comment"]):
     """Rules about comments."""
 
-    def readable(self, user: Person | None) -> Self:
+    def readable(self, user: Reader | None) -> Self:
         """Those that stand, of latents the person may see."""
         return self.standing().filter(_of_readable_latents(user))
 
@@ -314,7 +314,7 @@ class Star(models.Model):
 class LatentListQuerySet(models.QuerySet["LatentList"]):
     """Rules about lists."""
 
-    def readable(self, user: Person | None) -> Self:
+    def readable(self, user: Reader | None) -> Self:
         """A person's own, those of their workspaces, those a share link opens."""
         by = reader_for(user)
         if by.sees_all:
@@ -349,7 +349,7 @@ class LatentList(models.Model):
 class ListEntryQuerySet(models.QuerySet["ListEntry"]):
     """Rules about what stands in lists."""
 
-    def readable(self, user: Person | None) -> Self:
+    def readable(self, user: Reader | None) -> Self:
         """Latents that the person may see."""
         return self.filter(_of_readable_latents(user))
 

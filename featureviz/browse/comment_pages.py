@@ -15,8 +15,8 @@ from featureviz.annotate import comments
 from featureviz.annotate.models import Comment, CommentQuerySet, Notification
 from featureviz.annotate.roles import may
 from featureviz.annotate.texts import AnnotateError
-from featureviz.browse.asking import person, refused
 from featureviz.browse.explanation_pages import back, latent_or_404, saved
+from featureviz.browse.refusals import person, refused
 from featureviz.catalog.models import Latent
 from featureviz.catalog.permissions import Action
 

@@ -40,6 +40,20 @@ def on_marks(example: Example, starts: Sequence[int]) -> dict[int, TokenEffect]:
     return found
 
 
+def n_without_effects(dashboard: Dashboard) -> int:
+    """Distinct contexts among its examples whose effects were not computed, at either end."""
+    ends = [dashboard, *([dashboard.negative] if dashboard.negative else [])]
+    return len(
+        {
+            (number, example.context)
+            for number, end in enumerate(ends)
+            for group in (end.top, *(each.examples for each in end.intervals), end.random)
+            for example in group
+            if example.effects is None
+        }
+    )
+
+
 @dataclass(frozen=True)
 class PageEffects:
     """What one page tells of effects, beyond its rows."""

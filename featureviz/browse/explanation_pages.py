@@ -16,8 +16,8 @@ from featureviz.annotate.explanations import CollisionError, Signature
 from featureviz.annotate.models import Explanation
 from featureviz.annotate.roles import may
 from featureviz.annotate.texts import AnnotateError
-from featureviz.browse.asking import person, refused
 from featureviz.browse.explanations import ExplanationsPanel
+from featureviz.browse.refusals import person, refused
 from featureviz.catalog.addresses import find_latent
 from featureviz.catalog.models import Latent
 from featureviz.catalog.permissions import Action

@@ -16,6 +16,7 @@ from featureviz.browse.profile import ProfilePanel
 from featureviz.browse.related import RelatedPanel
 from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.switches import Switches
+from featureviz.browse.typed_text import OwnText
 from featureviz.catalog.models import Latent, Run
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.density import rarity
@@ -96,6 +97,11 @@ class LatentPage:
     def linked(self) -> Row | None:
         """The example asked for."""
         return Reader(self.corpus, self.dashboard).linked(self.place) if self.place else None
+
+    @cached_property
+    def own_text(self) -> OwnText:
+        """The latent on a text of the reader's own."""
+        return OwnText.of(self.latent, self.dashboard, self.switches.text)
 
     @property
     def linked_rows(self) -> tuple[Row, ...]:

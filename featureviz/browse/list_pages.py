@@ -15,9 +15,9 @@ from featureviz.annotate import lists
 from featureviz.annotate.models import LatentList, ListEntry, Star, Tag
 from featureviz.annotate.roles import may
 from featureviz.annotate.texts import AnnotateError
-from featureviz.browse.asking import person, refused
 from featureviz.browse.explanation_pages import back, latent_or_404
 from featureviz.browse.lists import as_csv, as_json, lines, writable_workspaces
+from featureviz.browse.refusals import person, refused
 from featureviz.catalog.models import Dictionary, Latent, Run, Workspace
 from featureviz.catalog.permissions import Action
 

@@ -33,6 +33,26 @@ def activation_histogram(dashboard: Dashboard) -> str:
     )
 
 
+def facing_histogram(dashboard: Dashboard, axis: float) -> str:
+    """Counts of an end's activations by size on a log axis, up to `axis`; beside others' alike."""
+    histogram = dashboard.histogram
+    edges = tuple(sorted(abs(edge) for edge in histogram.edges))
+    counts = histogram.counts if dashboard.max_activation > 0 else histogram.counts[::-1]
+    heights = _heights(counts, math.log1p)
+    bars = "".join(
+        f'<rect class="f" x="{100 * low / axis:.2f}" width="{100 * (high - low) / axis:.2f}" '
+        f'y="{100 - height:.1f}" height="{height:.1f}"></rect>'
+        for low, high, height in zip(edges[:-1], edges[1:], heights, strict=True)
+        if height
+    )
+    strongest = activation(dashboard.max_activation, dashboard.max_activation)
+    return (
+        '<svg class="plot hist" viewBox="0 0 100 100" preserveAspectRatio="none" role="img" '
+        f'aria-label="Histogram of {whole(dashboard.n_active)} activations, strongest {strongest}">'
+        f"{bars}</svg>"
+    )
+
+
 def logit_histogram(histogram: Histogram) -> str:
     """Logit weights of the whole vocabulary, counts on a log axis."""
     heights = _heights(histogram.counts, math.log1p)
@@ -95,6 +115,19 @@ def length_bar(share: float, classes: str) -> str:
     return (
         f'<svg class="length {classes}" viewBox="0 0 100 3" preserveAspectRatio="none" '
         f'aria-hidden="true"><rect width="{width:.1f}" height="3"></rect></svg>'
+    )
+
+
+def level_strip(levels: Sequence[int]) -> str:
+    """A text as a strip of cells, one a token, each in the colour of its activation."""
+    cells = "".join(
+        f'<rect class="l{level}" x="{at}" width="1" height="1"></rect>'
+        for at, level in enumerate(levels)
+        if level
+    )
+    return (
+        f'<svg class="levels" viewBox="0 0 {len(levels)} 1" preserveAspectRatio="none" '
+        f'aria-hidden="true">{cells}</svg>'
     )
 
 

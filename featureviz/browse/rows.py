@@ -10,14 +10,45 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from featureviz.browse.effects import on_marks
-from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import Dashboard, Example, TokenEffect
 from featureviz.dashboards.text import Script, glyphs, main_script, readable, script_of, visible
 
 N_LEVELS = 10
 CLOSE, NEAR = 4, 16  # tokens either side of the peak in the narrow and the middle view
+
+
+class Starts(Protocol):
+    """How contexts begin."""
+
+    @property
+    def has_bos(self) -> bool:
+        """Whether position 0 is the start token."""
+
+
+class Texts(Protocol):
+    """Where a row's text is read: a stored corpus, or one typed text in its shape."""
+
+    @property
+    def facts(self) -> Starts:
+        """How contexts begin."""
+
+    @property
+    def tokens(self) -> npt.NDArray[np.int32]:
+        """Token ids [n_contexts, n_ctx]."""
+
+    @property
+    def lengths(self) -> Sequence[int] | npt.NDArray[np.int32]:
+        """Positions of each context that are not padding."""
+
+    @property
+    def vocabulary(self) -> Sequence[bytes]:
+        """The bytes of every token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +147,7 @@ def level_of(activation: float, top: float) -> int:
 class Reader:
     """Draws a latent's examples; knows the corpus their text is in."""
 
-    corpus: StoredCorpus
+    corpus: Texts
     dashboard: Dashboard
 
     def groups(self) -> list[Group]:

@@ -17,7 +17,7 @@ from featureviz.annotate.roles import may
 from featureviz.annotate.shares import NothingThereError, Target, Terms
 from featureviz.annotate.texts import AnnotateError
 from featureviz.annotate.visits import SHARES
-from featureviz.browse.asking import person, refused
+from featureviz.browse.refusals import person, refused
 from featureviz.catalog.permissions import Action
 from featureviz.catalog.reading import reader
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 OWN = "re:"  # before a regular expression of the reader's own
 _LONGEST_CLASS = 1000  # characters of an address
+_LONGEST_TEXT = 4000
 
 VALUES = {
     "view": ("line", "4", "16", "whole"),
@@ -35,13 +36,15 @@ class Switches:
     fx: str = "usual"  # its colours: blue helps, red hurts; or the other way round
     end: str = "pos"  # of a signed latent
     kind: str = ""  # `class` in addresses: the class of tokens it is held against
+    text: str = ""  # the reader's own, or where it is kept
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
         """Read an address; what is not understood is the default."""
         asked = {name: query.get(name, "") for name in VALUES}
         known = {name: value for name, value in asked.items() if value in VALUES[name]}
-        return cls(**known, kind=asked_class(query))
+        text = query.get("text", "")[:_LONGEST_TEXT]
+        return cls(**known, kind=asked_class(query), text=text if text.strip() else "")
 
     def query(self, **changes: str) -> str:
         """The part of an address after its path, with changes: `?view=16`, or nothing."""

@@ -3,7 +3,16 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from featureviz.browse import api, run_pages, views
+from featureviz.browse import (
+    api,
+    ask_views,
+    asking,
+    compare_views,
+    map_views,
+    run_pages,
+    views,
+)
+from featureviz.browse.search import views as search
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -47,19 +56,32 @@ register_converter(IndexConverter, "index")
 urlpatterns = [
     path("", views.front, name="front"),
     path("api/feature/<name:model>/<name:dictionary>/<index:index>", api.feature, name="feature"),
+    path("compare", compare_views.compare, name="compare"),
+    path("compare/weights", compare_views.weights, name="compare-weights"),
+    path("compare.json", compare_views.record, name="compare-json"),
+    path("search", search.search, name="search"),
+    path("search/complete", search.completions, name="search-complete"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
     path("runs/<key:key>/cancel", run_pages.cancel, name="run-cancel"),
     path("runs/<key:key>/resume", run_pages.resume, name="run-resume"),
+    path("questions/<uuid:question>", asking.live, name="question"),
+    path("search/text", ask_views.by_text, name="by-text"),
     path("<model:model>/", views.model, name="model"),
     path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),
-    path("<model:model>/<name:dictionary>/jump", views.jump, name="jump"),
     path("<model:model>/<name:dictionary>/health", views.health, name="health"),
     path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),
+    path("<model:model>/<name:dictionary>/map", map_views.page, name="map"),
+    path("<model:model>/<name:dictionary>/map.json", map_views.points, name="map-json"),
+    path("<model:model>/<name:dictionary>/map.svg", map_views.picture, name="map-svg"),
     path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),
     path("<model:model>/<name:dictionary>/<index:index>.json", api.feature, name="latent-json"),
+    path(
+        "<model:model>/<name:dictionary>/<index:index>/effects", ask_views.effects, name="effects"
+    ),
+    path("<model:model>/<name:dictionary>/<index:index>/text", ask_views.own_text, name="own-text"),
     path(
         "<model:model>/<name:dictionary>/<index:index>/",
         RedirectView.as_view(pattern_name="latent", query_string=True),

@@ -118,28 +118,11 @@ def random(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
     return _to_latent(request, run, index)
 
 
-@require_safe
-def jump(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
-    """Go to what was typed: an index, or an address of this site."""
-    run = _run_or_404(model, dictionary)
-    typed = request.GET.get("to", "").strip().replace("\u202f", "")
-    if typed.isascii() and typed.isdigit():
-        return _to_latent(request, run, int(typed[:9]))
-    if not typed:
-        return redirect(run.dictionary)
-    path = typed.removeprefix(request.build_absolute_uri("/")).split("?")[0].strip("/")
-    parts = path.split("/")
-    if len(parts) == 3 and parts[2].isdecimal() and find_latent(parts[0], parts[1], int(parts[2])):
-        return HttpResponseRedirect(reverse("latent", args=parts))
-    raise Http404
-
-
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """A page that says what stands near the address."""
     if request.path.startswith("/api/"):
         return JsonResponse({"error": f"There is nothing at {request.path}."}, status=404)
-    context = {"lost": Lost.at(request.path), "typed": request.GET.get("to", "")}
-    return render(request, "browse/not_found.html", context, status=404)
+    return render(request, "browse/not_found.html", {"lost": Lost.at(request.path)}, status=404)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -156,8 +139,7 @@ def _run_or_404(model: str, dictionary: str) -> Run:
 
 def _to_latent(request: HttpRequest, run: Run, index: int) -> HttpResponse:
     query = request.GET.copy()
-    for name in ("to", "ex"):
-        query.pop(name, None)
+    query.pop("ex", None)
     address = reverse("latent", args=[run.dictionary.model.name, run.dictionary.name, index])
     return HttpResponseRedirect(f"{address}?{query.urlencode()}" if query else address)
 

@@ -16,7 +16,7 @@ from featureviz.annotate.accounts import INVITED, may_sign_up
 from featureviz.annotate.roles import may, role_in
 from featureviz.annotate.texts import AnnotateError
 from featureviz.annotate.visits import WORKSPACES
-from featureviz.browse.asking import person, refused
+from featureviz.browse.refusals import person, refused
 from featureviz.catalog.models import Dictionary, Invitation, Membership, Workspace
 from featureviz.catalog.permissions import Action, Role
 from featureviz.catalog.reading import reader

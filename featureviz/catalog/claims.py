@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
-from featureviz.catalog.models import Job, Run
+from featureviz.catalog.models import Job, Question, Run
 
 ACTIVE = (Run.State.PLANNED, Run.State.RUNNING)
 UNDER_WAY = (Run.State.RUNNING, Run.State.DONE)  # a run that is done may still be related
@@ -123,7 +123,7 @@ def reap(stale_after: timedelta = STALE_AFTER) -> int:
     return sum(map(_take_back, gone))
 
 
-def gone_silent(job: Job, stale_after: timedelta = STALE_AFTER) -> bool:
+def gone_silent(job: Job | Question, stale_after: timedelta = STALE_AFTER) -> bool:
     """Whether the worker that last held a job is dead, or has not been heard of for too long."""
     if job.heartbeat is None or timezone.now() - job.heartbeat > stale_after:
         return True

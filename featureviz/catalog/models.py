@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import uuid
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +26,8 @@ from featureviz.dashboards.store import read_dashboard, read_relations
 _open = lru_cache(maxsize=16)(StoredCorpus)  # a vocabulary takes milliseconds to read
 # first segments of addresses that no model may take
 RESERVED = (
-    "accounts", "api", "compare", "embed", "lists", "runs", "s", "search", "static", "workspaces",
+    "accounts", "api", "compare", "embed", "lists", "questions", "runs", "s", "search", "static",
+    "workspaces",
 )  # fmt: skip
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 DEFAULT_WORKSPACE = "public"  # its slug
@@ -282,8 +284,15 @@ class Run(models.Model):
 
     def dashboard(self, index: int) -> Dashboard:
         """The dashboard of one latent, read from its pack."""
+        asked = self.asked_pack(index)
+        if asked.exists():
+            return read_dashboard(asked, index)
         block = index // self.block_size
         return read_dashboard(self.folder / "blocks" / f"{block:05d}.pack", index)
+
+    def asked_pack(self, index: int) -> Path:
+        """Where a latent's dashboard lies once a reader asked for all its effects."""
+        return self.folder / "asked" / f"{index:07d}.pack"
 
     def relations(self, other: Run, index: int) -> Relations:
         """How one latent goes with those of another run, read from its pack."""
@@ -418,3 +427,67 @@ class Latent(models.Model):
     def log_density(self) -> float | None:
         """log10 of the density; none for a dead latent."""
         return math.log10(self.density) if self.density else None
+
+
+class Question(models.Model):
+    """What a reader asked that needs a model: a worker answers, the page waits.
+
+    Whoever asks the same of the same run meets the same row.
+    """
+
+    class Kind(models.TextChoices):
+        """What is asked."""
+
+        EFFECTS = "effects"  # of one latent, on every example
+        TEXT = "text"  # one latent's activations on a text
+        LATENTS = "latents"  # the latents most active on a text
+        MAP = "map"  # where the latents of the dictionary lie to each other
+        WEIGHTS = "weights"  # cosine and logit-weight correlation of two latents
+
+    class State(models.TextChoices):
+        """Where a question stands."""
+
+        WAITING = "waiting"
+        RUNNING = "running"
+        ANSWERED = "answered"
+        REFUSED = "refused"  # what was asked cannot be; `problem` says why
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)  # addresses cannot be guessed
+    run = models.ForeignKey(Run, models.CASCADE, related_name="questions")
+    kind = models.CharField(max_length=7, choices=Kind)
+    digest = models.CharField(max_length=64)  # of what is asked
+    asked = models.JSONField()
+    answer = models.JSONField(null=True)  # nothing where the answer is a file of the run
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    problem = models.TextField(blank=True)  # in plain words
+    size = models.PositiveIntegerField(default=0)  # of the work, in its own units; 0: not known
+    done = models.PositiveIntegerField(default=0)  # of it
+    worker = models.CharField(max_length=100, blank=True)
+    heartbeat = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "kind", "digest"], name="question_once")
+        ]
+        indexes = [models.Index(fields=["state", "asked_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.run}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an answer may still come."""
+        return self.state in (Question.State.WAITING, Question.State.RUNNING)
+
+
+class Worker(models.Model):
+    """A worker that was there lately; it says so every few seconds."""
+
+    name = models.CharField(max_length=100, unique=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -24,6 +24,7 @@ from featureviz.catalog.models import (
     is_name,
 )
 from featureviz.dashboards.corpora import CorpusFacts
+from featureviz.dashboards.finding import Gathering
 from featureviz.dashboards.schema import Dashboard
 from featureviz.dashboards.text import readable
 
@@ -346,9 +347,13 @@ class _Row:
 
 
 def _rows(run: Run) -> Iterator[_Row]:
-    words = _Words(run.corpus.stored.vocabulary)
+    """The rows of a run's latents; in the same reading, what they are found by is kept."""
+    words, found_by = _Words(run.corpus.stored.vocabulary), Gathering()
     for index in range(run.dictionary.d_sae):
-        yield _row(run.dashboard(index), words)
+        dashboard = run.dashboard(index)
+        found_by.add(dashboard)
+        yield _row(dashboard, words)
+    found_by.write(run.folder, run.corpus.stored)
 
 
 def _row(dashboard: Dashboard, words: "_Words") -> _Row:

@@ -19,3 +19,7 @@ class DictionaryError(EngineError):
 
 class RelationError(EngineError):
     """Two runs that cannot be compared, or no longer."""
+
+
+class TextError(EngineError):
+    """A typed text that the model cannot read."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -218,13 +218,30 @@ def _summed_losses(
     sums = np.zeros((len(ways), 2))
     clean = None
     for number, way in enumerate(ways):
-        logits = subject.logits(tokens, hook, _replacing(counted, way))
-        found = logits[:, :-1][scored].double().log_softmax(-1)
+        logits = subject.logits(tokens, hook, _replacing(counted, way))[:, :-1][scored].float()
+        total = logits.logsumexp(-1)
         if clean is None:
-            clean = found
-        sums[number, 0] = -float(found.gather(1, targets[:, None]).sum())
-        sums[number, 1] = float((clean.exp() * (clean - found)).sum())
+            clean = _Predicted(logits, total, (logits - total[:, None]).exp_())
+        chosen = logits.gather(1, targets[:, None])[:, 0]
+        sums[number, 0] = float((total - chosen).sum(dtype=torch.float64))
+        sums[number, 1] = float(clean.divergence(logits, total).sum(dtype=torch.float64))
     return sums
+
+
+class _Predicted(NamedTuple):
+    """What the untouched model predicts."""
+
+    logits: Float[Tensor, "n d_vocab"]
+    total: Float[Tensor, " n"]  # their logsumexp
+    p: Float[Tensor, "n d_vocab"]
+
+    def divergence(
+        self, logits: Float[Tensor, "n d_vocab"], total: Float[Tensor, " n"]
+    ) -> Float[Tensor, " n"]:
+        """KL from these predictions to others, in nats: p · (difference of logits) - totals'."""
+        if logits is self.logits:
+            return torch.zeros_like(total)
+        return torch.linalg.vecdot(self.p, self.logits - logits) - self.total + total
 
 
 def _replacing(counted: Tensor, way: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -26,7 +26,7 @@ from featureviz.engine.corpus import Contexts, cut, read_documents, store_corpus
 from featureviz.engine.dictionaries.base import Dictionary, DictionaryFacts
 from featureviz.engine.dictionaries.load import load_dictionary
 from featureviz.engine.effects import logit_weights, normalised_logit_weights, with_logits
-from featureviz.engine.ends import with_both_ends
+from featureviz.engine.ends import of_both_ends, with_both_ends
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
 from featureviz.engine.final_norm import FinalNorm, final_norm
 from featureviz.engine.health import HealthGatherer, health
@@ -150,19 +150,39 @@ class Bench:
     def block(self, number: int, report: Report = _silent) -> None:
         """Write the dashboards of one block of latents; needs all shards.
 
-        A latent whose activations were gone through, without a dashboard yet, counts as half done.
         The first block's job writes the dictionary's health too, and before its own pack: where
         all packs are, the health is.
         """
         if number == 0:
-            found = health(self.subject, self.dictionary, self.corpus, self._shards)
-            write_health(self._folder, found)
+            self.health()
+        self.pack(number, report)
+
+    def health(self) -> None:
+        """Write how well the dictionary stands for what it reads; needs all shards."""
+        found = health(self.subject, self.dictionary, self.corpus, self._shards)
+        write_health(self._folder, found)
+
+    def pack(self, number: int, report: Report = _silent) -> None:
+        """Write one block's dashboards alone; doing it twice writes the same bytes.
+
+        A latent whose activations were gone through, without a dashboard yet, counts as half done.
+        """
         latents = self.plan.block_latents(number)
         sketch = self.sketch(latents, lambda walked: report(walked // (2 * self.plan.ends)))
         dashboards = self._dashboards(latents, sketch)
         dashboards = with_both_ends(dashboards, self.plan.ends)
         write_pack(block_path(self._folder, number), dashboards)
         report(len(dashboards))
+
+    def with_all_effects(
+        self, dashboard: Dashboard, report: Callable[[int, int], None]
+    ) -> Dashboard:
+        """A written dashboard with the ablation effects of every example, as `ablate="all"` has it.
+
+        `report` is told how many contexts are done, and of how many.
+        """
+        ends = of_both_ends(dashboard, self.plan.ends)
+        return with_both_ends(with_effects(ends, self._workplace, "all", report), self.plan.ends)[0]
 
     @cached_property
     def subject(self) -> Subject:

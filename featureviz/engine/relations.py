@@ -28,7 +28,8 @@ from featureviz.engine.threads import in_parts
 
 _KEPT = 8  # latents by each figure
 _CHILDREN_KEPT = 20
-_CELLS = 1 << 24  # pairs counted at once, 16 bytes each
+_CELLS = 1 << 22  # pairs counted at once, 16 bytes each
+_KEPT_ENTRIES = 1 << 24  # activations kept by place from block to block, 8 bytes each
 _STRIP = 1 << 13  # rows turned into float64 at once
 _NOISE = 1e-12  # of the mean square: a smaller variance cannot be told from rounding
 
@@ -174,6 +175,7 @@ class Relating:
         self._plan, self._other, self._store = bench.plan, other, bench.store
         self._bench = bench
         self._is_self = bench.plan.key == other.key
+        self._kept: dict[int, Placed] = {}  # by shard
 
     def block(self, number: int, report: Report) -> None:
         """Write the relations of one block of latents; doing it twice writes the same bytes."""
@@ -234,10 +236,19 @@ class Relating:
         for number in range(self._plan.n_shards):
             own = read_slices(mine[number], latents.start, latents.stop)
             n_places = len(self._plan.shard_contexts(number)) * self._plan.context_size
-            placed = by_place(read_slices(theirs[number], 0, self._other.d_sae), n_places)
+            placed = self._placed(number, theirs[number], n_places)
             in_parts(len(latents), _meeting(own, placed, both))
             report(len(latents) * number // self._plan.n_shards)
         return both
+
+    def _placed(self, number: int, shard: Path, n_places: int) -> Placed:
+        """A shard of the other run by place; kept for the next block where all are small."""
+        if number in self._kept:
+            return self._kept[number]
+        placed = by_place(read_slices(shard, 0, self._other.d_sae), n_places)
+        if self._other_tally.n_active.sum() <= _KEPT_ENTRIES:
+            self._kept[number] = placed
+        return placed
 
     def _cosines(self, latents: range) -> Matrix:
         mine, theirs = self._directions
@@ -451,7 +462,9 @@ def _meet(  # noqa: PLR0913, PLR0917 - compiled loops take array by array
         counts, sums = n_both[row], products[row]
         for entry in range(starts[row], starts[row + 1]):
             place, value = places[entry], np.float64(values[entry])
-            for other in range(placed.starts[place], placed.starts[place + 1]):
-                latent = placed.latents[other]
+            first, end = placed.starts[place], placed.starts[place + 1]
+            latents, others = placed.latents[first:end], placed.values[first:end]
+            for at in range(len(latents)):
+                latent = np.uint32(latents[at])  # cannot count from the end: half the time
                 counts[latent] += 1
-                sums[latent] += value * np.float64(placed.values[other])
+                sums[latent] += value * np.float64(others[at])

@@ -81,18 +81,31 @@ class Workplace:
         return _Text(contexts, tokens, counted, self.ablator.clean(tokens, counted))
 
 
+def _to_nobody(_done: int, _size: int) -> None:
+    """Report to nobody."""
+
+
 def with_effects(
-    dashboards: Sequence[Dashboard], place: Workplace, groups: Ablate
+    dashboards: Sequence[Dashboard],
+    place: Workplace,
+    groups: Ablate,
+    report: Callable[[int, int], None] = _to_nobody,
 ) -> list[Dashboard]:
-    """The dashboards with effects on the tokens of their examples; "top" leaves the rest bare."""
+    """The dashboards with effects on the tokens of their examples; "top" leaves the rest bare.
+
+    `report` is told how many contexts are done, and of how many.
+    """
     firings = shown_firings(dashboards, groups)
     found: Found = {}
     contexts = sorted({context for context, _ in firings})
+    done = 0
     for text in place.texts(contexts):
         inside = set(text.contexts)
         own = {key: firing for key, firing in firings.items() if key[0] in inside}
+        done += len({context for context, _ in own})
         own = _with_uncounted(own, text, place)
         found |= _effects(place.ablator, own, text)
+        report(done, len(contexts))
     return [_attached(dashboard, found, groups) for dashboard in dashboards]
 
 

@@ -1,4 +1,5 @@
 // Every page is complete without these modules; each adds one behaviour.
+import { startAsking } from "./asking.js";
 import { startCopy } from "./copy.js";
 import { startDrafts } from "./drafts.js";
 import { startHistogram } from "./histogram.js";
@@ -8,6 +9,7 @@ import { startLinkCards } from "./linkcard.js";
 import { startPointer } from "./pointer.js";
 import { startPoll } from "./poll.js";
 import { startRows } from "./rows.js";
+import { startSearch } from "./search.js";
 import { startSwitches } from "./switches.js";
 import { startTheme } from "./theme.js";
 
@@ -17,6 +19,8 @@ startDrafts();
 startKeys();
 startLinkCards();
 startPoll();
+startSearch();
+startAsking();
 if (document.querySelector(".latent")) {
   startSwitches();
   startHistogram();

@@ -31,7 +31,7 @@ const ACTS = {
   u: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
   e: explain,
   c: comment,
-  "/": () => document.getElementById("to")?.focus(),
+  "/": () => document.getElementById("q")?.focus(),
   "?": (dialog) => dialog.showModal(),
 };
 

@@ -43,7 +43,7 @@ function read(row, mark) {
 }
 
 function onKey(event) {
-  if (event.metaKey || event.ctrlKey || event.altKey || event.target.matches("input, dialog *")) return;
+  if (event.metaKey || event.ctrlKey || event.altKey || event.target.matches("input, textarea, select, dialog *")) return;
   const row = document.activeElement.closest(".row");
   const act = row ? IN_A_ROW[event.key] : event.key === "ArrowDown" && litMark() === null && enter;
   if (event.key === "Escape") dim();

@@ -202,7 +202,7 @@ def test_the_address_says_what_is_underlined_in_which_colours(client, run, query
 def test_a_run_without_effects_says_how_to_compute_them(client, store):
     make_run()
     html = get(client)
-    assert "precompute … --ablate all" in html
+    assert 'href="3/effects"' in html
     assert 'data-set="under"' not in html
     assert "data-e=" not in html
 

@@ -179,7 +179,7 @@ def test_who_is_not_signed_in_is_asked_to(written, browsers):
     workspaces.show_to(written.dictionary.workspace, "public")
     reply = browsers["nobody"].post(WRITE, {"text": "x"}, headers={"referer": "http://x" + PAGE})
     assert reply.headers["Location"] == f"/accounts/login/?next={PAGE}"
-    assert "<textarea" not in page(browsers["nobody"])
+    assert "data-draft" not in page(browsers["nobody"])
     assert browsers["charlie"].post(WRITE, {"text": "x"}).status_code == 403
     assert Explanation.objects.count() == 1
 

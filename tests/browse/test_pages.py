@@ -337,27 +337,6 @@ def test_random_leads_to_a_latent_that_fires(client, run):
     assert len(targets) > 1
 
 
-@pytest.mark.parametrize(
-    ("typed", "target"),
-    [
-        ("5", "/demo/sae/5"),
-        (" 005 ", "/demo/sae/5"),
-        ("demo/sae/6", "/demo/sae/6"),
-        ("http://testserver/demo/sae/6?view=16", "/demo/sae/6"),
-        ("", "/demo/sae/"),
-    ],
-)
-def test_jumping_takes_an_index_or_an_address(client, run, typed, target):
-    assert client.get("/demo/sae/jump", {"to": typed}).headers["Location"] == target
-
-
-@pytest.mark.parametrize("typed", ["abc", "//evil.example/a/1", "demo/sae/99", "http://x/y/1"])
-def test_jumping_nowhere_helps_and_never_leaves_the_site(client, run, typed):
-    reply = client.get("/demo/sae/jump", {"to": typed})
-    assert reply.status_code == 404
-    assert "8 latents, 0 to 7" in reply.content.decode()
-
-
 def test_leading_zeros_and_a_last_slash_lead_to_the_page(client, run):
     assert client.get("/demo/sae/0003").headers["Location"] == "/demo/sae/3"
     assert client.get("/demo/sae/3/").headers["Location"] == "/demo/sae/3"

@@ -240,7 +240,14 @@ def test_the_walk_of_addresses_can_fail(names, browsers):
     assert len(opened) > 8
 
 
-@pytest.mark.parametrize("path", ["/", "/runs/", "/workspaces/", "/demo/open/3", "/nowhere/x"])
+SEEN_BY_ALL = [
+    "/", "/runs/", "/workspaces/", "/lists/", "/demo/open/3", "/demo/open/", "/nowhere/x",
+    "/search?q=digits", "/search?q=the", "/search/complete?q=s", "/search/text?text=the+end",
+    "/compare?a=demo/open/3", "/compare?a=demo/open/3&b=demo/open/4",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SEEN_BY_ALL)
 def test_no_page_that_everybody_sees_names_what_is_private(names, browsers, path, store):
     from tests.factories import make_run
 

@@ -1,7 +1,9 @@
 """Files that may be cached for ever."""
 
 import re
+from pathlib import Path
 
+from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
 from featureviz.browse.static_files import StaticFiles
@@ -21,3 +23,17 @@ def test_a_module_imports_its_neighbours_by_names_that_change_with_their_content
     assert imported
     assert all(re.fullmatch(r"[a-z_-]+\.[0-9a-f]{12}\.js", name) for name in imported), imported
     assert all((tmp_path / "js" / name).exists() for name in imported)
+
+
+def test_the_plot_library_is_found_in_its_installed_package_and_nothing_else_of_it():
+    place = Path(finders.find("plotly/plotly.min.js"))
+    assert place.parent.parent.name == "plotly"
+    assert place.read_bytes()[:80].startswith(b"/**\n* plotly.js")
+    assert finders.find("plotly/widgetbundle.js") is None
+    listed = [
+        f"{storage.prefix}/{name}"
+        for finder in finders.get_finders()
+        for name, storage in finder.list([])
+        if storage.prefix
+    ]
+    assert listed == ["plotly/plotly.min.js"]

@@ -208,9 +208,9 @@ def test_v_and_n_turn_the_switches_and_the_address_follows(latent):
 
 def test_slash_goes_to_the_box_and_typing_there_is_only_typing(latent):
     latent.keyboard.press("/")
-    assert latent.evaluate("document.activeElement.id") == "to"
+    assert latent.evaluate("document.activeElement.id") == "q"
     latent.keyboard.type("j5")
-    assert latent.locator("#to").input_value() == "j5"
+    assert latent.locator("#q").input_value() == "j5"
     assert latent.url.endswith("/3")
 
 
@@ -344,8 +344,8 @@ class TestWithoutScript:
 
     def test_jumping_works(self, page, site):
         page.goto(f"{site}/demo/sae/3")
-        page.locator("#to").fill("5")
-        page.locator("#to").press("Enter")
+        page.locator("#q").fill("5")
+        page.locator("#q").press("Enter")
         assert page.url.endswith("/demo/sae/5")
 
 

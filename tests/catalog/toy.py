@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import sleep
 
-import msgspec
-
 from featureviz.catalog import runs
 from featureviz.catalog.models import Run
 from featureviz.dashboards.corpora import CorpusFacts
 from featureviz.dashboards.relations import Relations
 from featureviz.dashboards.schema import Dashboard, Histogram, LogitWeights, TokenCount, TokenWeight
 from featureviz.dashboards.store import write_atomically, write_pack
+from tests.dashboards.corpus import write_corpus
 
 VOCABULARY = [b"<s>", b" the", b"\0", b"\xd7", "א".encode()]
 
@@ -40,9 +39,7 @@ WORK = runs.RunFacts("k" * 64, {"block_size": 4, "pause": 0}, (3, 3, 2), (4, 4, 
 
 def register(store: Path, *, model=MODEL, dictionary=DICTIONARY, corpus=CORPUS, work=WORK, **plan):
     """Register a toy run whose corpus is in the store."""
-    write_atomically(
-        store / "corpora" / corpus.digest / "vocabulary.msgpack", msgspec.msgpack.encode(VOCABULARY)
-    )
+    write_corpus(store / "corpora" / corpus.digest, [[0, 1, 3, 4]] * 8, VOCABULARY)
     return runs.register(model, dictionary, corpus, replace(work, plan={**work.plan, **plan}))
 
 

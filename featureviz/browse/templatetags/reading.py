@@ -1,16 +1,21 @@
 """Tags and filters of every template: numbers, tokens, strips, plots."""
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 from django import template
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from featureviz.browse import formats, plots
+from featureviz.browse.by_text import ByText
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.ends import Ends, two_ended
 from featureviz.browse.profile import Shown
 from featureviz.browse.rows import Row
 from featureviz.browse.strips import Strip
 from featureviz.browse.switches import Switches
+from featureviz.catalog.comparison import Compared
 from featureviz.dashboards.schema import Dashboard, Histogram
 from featureviz.dashboards.text import main_script, visible
 
@@ -23,6 +28,7 @@ for _format in (formats.whole, formats.fixed, formats.signed, formats.percent, f
 
 
 @register.filter
+@lru_cache(maxsize=1 << 14)
 def token(text: str) -> SafeString:
     """A token on its chip: isolated, in its own language, blanks at its ends shown as ␣."""
     shown = visible(text)
@@ -52,6 +58,14 @@ def activation_histogram(dashboard: Dashboard) -> SafeString:
 def two_ends_histogram(ends: Ends) -> SafeString:
     """The histogram of both ends of a signed latent."""
     return mark_safe(two_ended(ends))  # noqa: S308 - numbers, and addresses escaped there
+
+
+@register.simple_tag
+def facing_histogram(each: Compared, scale: str, top: float) -> SafeString:
+    """The histogram of one of several latents, on an axis of its own or on theirs."""
+    axis = top if scale == "shared" else abs(each.dashboard.max_activation)
+    plot = plots.facing_histogram(each.dashboard, axis)
+    return mark_safe(plot)  # noqa: S308 - numbers only
 
 
 @register.simple_tag
@@ -85,6 +99,18 @@ def length_bar(value: float, longest: float, classes: str = "") -> SafeString:
     """A thin bar for a number beside it."""
     share = abs(value) / abs(longest) if longest else 0.0
     return mark_safe(plots.length_bar(share, classes))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def level_strip(levels: Sequence[int]) -> SafeString:
+    """Where on a text a latent fires."""
+    return mark_safe(plots.level_strip(levels))  # noqa: S308 - numbers only
+
+
+@register.simple_tag
+def by_text_query(by_text: ByText, **changes: object) -> str:
+    """The address of the latents of a text, with changes."""
+    return by_text.address(**{name: str(value) for name, value in changes.items()})
 
 
 @register.simple_tag

@@ -18,7 +18,7 @@ def into_the_public_workspace(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0003_signed_latents'),
+        ('catalog', '0005_map_and_weights'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

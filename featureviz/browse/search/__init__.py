@@ -1,0 +1,1 @@
+"""Finding latents: by words, by numbers, by address."""

@@ -1,0 +1,211 @@
+"""How a term is held against the latents of a run: which match, how well, and in which ways.
+
+All is arrays over a run's latents. A strength lies in (0, 1]; docs/search.md says what each is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from featureviz.browse.search.explanations import explained
+from featureviz.browse.search.language import Range, Term
+from featureviz.catalog.finding import opened
+from featureviz.catalog.models import Run
+from featureviz.dashboards.corpora import StoredCorpus
+from featureviz.dashboards.density import FEW, ULTRALOW
+from featureviz.dashboards.finding import Held, RunIndex
+from featureviz.dashboards.text import readable
+from featureviz.dashboards.words import Ints, Phrase, fold
+
+if TYPE_CHECKING:
+    from featureviz.annotate.models import Reader
+
+KINDS = ("index", "explanation", "fires", "promotes", "context", "suppresses")
+WEIGHTS = {
+    "index": 16.0,
+    "explanation": 8.0,
+    "fires": 4.0,
+    "promotes": 2.0,
+    "context": 1.0,
+    "suppresses": 0.5,
+}
+_PINNED, _OTHER = 1.0, 0.75  # strength of an explanation that heads the page, and of others
+
+Mask = npt.NDArray[np.bool_]
+Strengths = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A dictionary that can be searched: the run it shows, and its index."""
+
+    run: Run
+    index: RunIndex
+
+    @classmethod
+    def of(cls, run: Run) -> Scope | None:
+        """None where the run was published before there was an index."""
+        index = opened(run)
+        return cls(run, index) if index else None
+
+    @cached_property
+    def corpus(self) -> StoredCorpus:
+        """Where the text comes from."""
+        return self.run.corpus.stored
+
+    @cached_property
+    def address(self) -> str:
+        """<model>/<dictionary>."""
+        return str(self.run.dictionary)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def is_in(self, place: str) -> bool:
+        """Whether it is the dictionary of this address, or one of this model."""
+        return place in (self.address, self.run.dictionary.model.name)
+
+    def tokens(self, term: Term) -> Ints:
+        """The tokens a term's text is; with a blank at its start, only those with one."""
+        wanted = fold(term.text.replace("␣", " ").replace("↵", "\n"))
+        bare = wanted.strip(" ") or wanted
+        words = self.index.words
+        numbers = words.tokens.range_of(bare, term.is_beginning)
+        found = words.token_ids[numbers.start : numbers.stop]
+        if bare == wanted:
+            return found
+        vocabulary = self.corpus.vocabulary
+        fits = [_reads_as(vocabulary[token], wanted, term.is_beginning) for token in found.tolist()]
+        return found[np.array(fits, np.bool_)]
+
+
+def _reads_as(piece: bytes, wanted: str, is_beginning: bool) -> bool:
+    text = fold(readable(piece))
+    return text.startswith(wanted) if is_beginning else text == wanted
+
+
+@dataclass(frozen=True)
+class Match:
+    """The latents of a run that meet a term [n_latents]."""
+
+    mask: Mask
+    strengths: Mapping[str, Strengths] = field(default_factory=dict)  # by kind, > 0: in this way
+
+    def within(self, kind: str) -> Mask:
+        """Those that meet it in one way."""
+        found = self.strengths.get(kind)
+        return np.zeros_like(self.mask) if found is None else found > 0
+
+    def score(self, kind: str = "") -> Strengths | float:
+        """Strengths by their weights, over the ways or of one [n_latents]."""
+        kinds = [kind] if kind else list(self.strengths)
+        return sum(
+            (WEIGHTS[each] * self.strengths[each] for each in kinds if each in self.strengths), 0.0
+        )
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Holds terms against runs, for one reader; what needs the database is asked once."""
+
+    user: Reader
+    _explained: dict[Phrase | None, Ints] = field(default_factory=dict)
+    frequent: set[str] = field(default_factory=set)  # texts so frequent that only peaks counted
+
+    def match(self, term: Term, scope: Scope) -> Match:
+        """The latents of one run that meet a term."""
+        found = self._match(term, scope)
+        return Match(~found.mask) if term.negated else found
+
+    def _match(self, term: Term, scope: Scope) -> Match:
+        if term.range:
+            return Match(_within(term.range, _numbers(term.name, scope)))
+        match term.name:
+            case "dict":
+                return Match(np.full(len(scope), scope.is_in(term.text)))
+            case "is":
+                return Match(_is(term.text, scope.index))
+            case "has":
+                return Match(self._by_explanation(None, scope) > 0)
+        kinds = (term.name,) if term.name else KINDS
+        strengths = {kind: self._strengths(kind, term, scope) for kind in kinds}
+        mask = np.zeros(len(scope), np.bool_)
+        for each in strengths.values():
+            mask |= each > 0
+        return Match(mask, strengths)
+
+    def _strengths(self, kind: str, term: Term, scope: Scope) -> Strengths:
+        match kind:
+            case "index":
+                return _by_number(term, scope)
+            case "explanation":
+                return self._by_explanation(Phrase.of(term.text, term.is_beginning), scope)
+            case "context":
+                return self._by_context(term, scope)
+        return scope.index.by_tokens(kind, scope.tokens(term))
+
+    def _by_context(self, term: Term, scope: Scope) -> Strengths:
+        phrase = Phrase.of(term.text, term.is_beginning)
+        if not phrase.words:
+            return np.zeros(len(scope))
+        held = held_by(scope.index, phrase)
+        if held.only_peaks:
+            self.frequent.add(term.text)
+        return scope.index.by_phrase(held)
+
+    def _by_explanation(self, phrase: Phrase | None, scope: Scope) -> Strengths:
+        strengths = np.zeros(len(scope))
+        if phrase not in self._explained:
+            self._explained[phrase] = explained(phrase, self.user)
+        dictionary, index, is_pinned = self._explained[phrase].T
+        here = (dictionary == scope.run.dictionary_id) & (index < len(scope))
+        strengths[index[here]] = _OTHER
+        strengths[index[here & (is_pinned > 0)]] = _PINNED
+        return strengths
+
+
+@lru_cache(maxsize=64)
+def held_by(index: RunIndex, phrase: Phrase) -> Held:
+    """The examples of each latent that hold a phrase.
+
+    Kept: an index never changes, and people turn pages; some megabytes are well spent.
+    """
+    return index.held(phrase)
+
+
+def _by_number(term: Term, scope: Scope) -> Strengths:
+    strengths = np.zeros(len(scope))
+    text = term.text.replace("\u202f", "")
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < len(scope):
+        strengths[int(text)] = 1.0
+    return strengths
+
+
+def _numbers(name: str, scope: Scope) -> npt.NDArray[Any]:
+    if name == "index":
+        return np.arange(len(scope))
+    return scope.index.fact("n_active" if name == "tokens" else name)
+
+
+def _within(wanted: Range, numbers: npt.NDArray[Any]) -> Mask:
+    above = numbers >= wanted.low if wanted.low_included else numbers > wanted.low
+    below = numbers <= wanted.high if wanted.high_included else numbers < wanted.high
+    return np.asarray(above & below)
+
+
+def _is(text: str, index: RunIndex) -> Mask:
+    """As dashboards/density.py has it."""
+    n_active = index.fact("n_active")
+    match text:
+        case "alive":
+            return n_active > 0
+        case "dead":
+            return n_active == 0
+    rare = (n_active <= FEW) | (n_active < ULTRALOW * index.fact("n_tokens"))
+    return np.asarray(rare & (n_active > 0))

@@ -1,0 +1,46 @@
+"""`manage.py reindex`: what search finds latents by, gathered again from the dashboards."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from featureviz.browse.search.explanations import reindex_explanations
+from featureviz.catalog.addresses import current_run, readable_runs
+from featureviz.catalog.finding import gather
+from featureviz.dashboards.store import StoreError
+
+
+class Command(BaseCommand):
+    """Makes runs that were published before there was a search searchable."""
+
+    help = "Gather anew what latents are found by: of one dictionary, else of all."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """One dictionary, or none for all."""
+        parser.add_argument("dictionary", nargs="?", help="<model>/<dictionary>")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Say what was done; what cannot be read ends with exit code 2."""
+        named = options["dictionary"]
+        if named is None:
+            self.stdout.write(f"{reindex_explanations()} explanations")
+            runs = readable_runs()
+        else:
+            run = current_run(*([*named.strip("/").split("/"), ""])[:2])
+            if run is None:
+                raise CommandError(
+                    f"There is no dictionary at {named}; `show --list` prints those that exist.",
+                    returncode=2,
+                )
+            runs = [run]
+        for run in runs:
+            try:
+                gather(run)
+            except StoreError as error:
+                raise CommandError(
+                    f"{run.dictionary}: {error} `python manage.py precompute --resume "
+                    f"{run.key[:8]}` mends that.",
+                    returncode=2,
+                ) from error
+            self.stdout.write(f"{run.dictionary}: {run.dictionary.d_sae} latents")
