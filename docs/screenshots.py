@@ -11,8 +11,9 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+SIZES = {"desktop": (1440, 900), "phone": (390, 844), "wide": (2560, 1440)}
 THEMES = ("light", "dark")
+PAPER = {"width": 703, "height": 1017}  # an A4 page within its margins
 CHROMIUM = "/usr/bin/chromium"
 
 
@@ -50,7 +51,8 @@ def find_pages(browser: Browser, address: str, latent: str | None) -> dict[str, 
     page.goto(urljoin(address, f"/{latent}" if latent else suggested or f"{table}random"))
     shown = page.url
     page.goto(urljoin(address, f"{table}?show=dead"))
-    dead = page.locator("td a").first
+    dead = page.locator("td a")
+    never = urljoin(page.url, dead.first.get_attribute("href")) if dead.count() else ""
     pages = {
         "front": address,
         "model": urljoin(address, f"/{table.split('/')[1]}/"),
@@ -60,13 +62,16 @@ def find_pages(browser: Browser, address: str, latent: str | None) -> dict[str, 
         "latent-whole": f"{shown}?view=whole&num=on",
         "lost": urljoin(address, f"{table}99999999"),
         "runs": urljoin(address, "/runs/"),
+        "components": urljoin(address, "/components/"),
+        "latent-shared-scale": f"{shown}?scale=all",
+        "embed": shown.replace(address.rstrip("/"), f"{address.rstrip('/')}/embed"),
     }
     page.goto(pages["runs"])
     pages["run"] = urljoin(
         address, page.locator("main a[href^='/runs/']").first.get_attribute("href") or ""
     )
-    if dead.count():
-        pages["latent-dead"] = urljoin(page.url, dead.get_attribute("href") or "")
+    if never:
+        pages["latent-dead"] = never
     page.close()
     return pages
 
@@ -101,6 +106,9 @@ def new_context(browser: Browser, size: str, theme: str) -> BrowserContext:
 
 def states(page: Page, name: str, size: str) -> Iterator[str]:
     """What a reader sees after acting on a page."""
+    if name == "components":
+        page.locator("#part-examples").scroll_into_view_if_needed()
+        yield "examples"
     if name != "latent":
         return
     peak = page.locator("#top-3 .k")
@@ -111,6 +119,15 @@ def states(page: Page, name: str, size: str) -> Iterator[str]:
     else:
         peak.hover()
         yield "hovered"
+        page.locator(".hist a").nth(30).click()
+        yield "bar"
+        page.keyboard.press("Escape")
+        page.emulate_media(media="print")
+        page.set_viewport_size(PAPER)
+        yield "printed"
+        page.emulate_media(media="screen")
+        width, height = SIZES[size]
+        page.set_viewport_size({"width": width, "height": height})
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Typed settings from the environment: a typo stops the start, it never becomes a default."""
 
 import os
+import re
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
+_ORIGIN = r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?"
 
 
 def text(name: str, default: str) -> str:
@@ -56,3 +58,21 @@ def words(name: str, default: list[str]) -> list[str]:
     """A comma-separated list."""
     value = os.environ.get(name, "")
     return [word.strip() for word in value.split(",") if word.strip()] or default
+
+
+def address(name: str) -> str:
+    """The address of a site, ending in a slash; empty when it is not given."""
+    value = text(name, "")
+    if not value or re.fullmatch(rf"{_ORIGIN}/?", value):
+        return value and f"{value.rstrip('/')}/"
+    raise ImproperlyConfigured(f"{name} is {value!r}; expected https://name or https://name:port.")
+
+
+def ancestors(name: str, default: str) -> list[str]:
+    """Sites that may show a page in a frame: `*`, `none`, or addresses with commas between."""
+    given = words(name, [default])
+    if given in (["*"], ["none"]) or all(re.fullmatch(_ORIGIN, each) for each in given):
+        return given
+    raise ImproperlyConfigured(
+        f"{name} is {','.join(given)!r}; expected *, none, or https://name with commas between."
+    )

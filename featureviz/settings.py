@@ -58,7 +58,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.gzip.GZipMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # of files that are streamed
+    "featureviz.browse.compression.compressed_pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -132,6 +133,12 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 # Whether anybody who reaches the site may cancel and resume runs, or only this very machine.
 FEATUREVIZ_OPEN_CONTROLS = env.flag("FEATUREVIZ_OPEN_CONTROLS", False)
+
+# The address the site is reached by from outside (https://latents.example.org/); empty: as asked.
+FEATUREVIZ_ADDRESS = env.address("FEATUREVIZ_ADDRESS")
+
+# The sites that may show a latent in a frame: `*` for all, `none`, or their addresses.
+FEATUREVIZ_EMBED_ANCESTORS = env.ancestors("FEATUREVIZ_EMBED_ANCESTORS", "*")
 
 # Accounts. Without them one local owner is signed in, and only this machine is served.
 FEATUREVIZ_ACCOUNTS = env.flag("FEATUREVIZ_ACCOUNTS", False)

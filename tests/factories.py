@@ -9,6 +9,7 @@ import numpy as np
 from django.conf import settings
 from django.utils import timezone
 
+from featureviz.catalog.glances import glance
 from featureviz.catalog.models import Corpus, Dictionary, LanguageModel, Latent, Run
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus
 from featureviz.dashboards.schema import (
@@ -188,6 +189,7 @@ def make_latent(run: Run, board: Dashboard, text: Text) -> Latent:
         top_share=first.n_active / board.n_active if first else 0.0,
         promoted_token=readable(text.vocabulary[board.shown_logits.top[0].token]),
         promoted_weight=board.shown_logits.top[0].value,
+        **glance(board, lambda token: readable(text.vocabulary[token])),
     )
 
 

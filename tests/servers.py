@@ -33,7 +33,7 @@ def redis_server() -> Iterator[str]:
     program = shutil.which("redis-server")
     if program is None:
         raise ServerError("redis-server is not installed: `make test` installs it.")
-    port = _free_port()
+    port = free_port()
     options = {"--bind": "127.0.0.1", "--port": str(port), "--save": "", "--appendonly": "no"}
     with tempfile.TemporaryDirectory(prefix="featureviz-redis-") as folder:
         command = [program, "--dir", folder, *(word for pair in options.items() for word in pair)]
@@ -66,7 +66,8 @@ def postgres_server() -> Iterator[str]:
             _as_postgres([*control, "-m", "immediate", "stop"])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

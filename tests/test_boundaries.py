@@ -15,7 +15,12 @@ LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
 def loads_torch(statement: str) -> bool:
     """Whether a fresh Django process has torch in memory after the statement."""
-    script = f"import django, sys; django.setup(); {statement}; print('torch' in sys.modules)"
+    return loads("torch", statement)
+
+
+def loads(package: str, statement: str) -> bool:
+    """Whether a fresh Django process has a package in memory after the statement."""
+    script = f"import django, sys; django.setup(); {statement}; print({package!r} in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -86,3 +86,45 @@ def _set(monkeypatch: pytest.MonkeyPatch, written: str | None) -> None:
         monkeypatch.delenv(NAME, raising=False)
     else:
         monkeypatch.setenv(NAME, written)
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("", ""),
+        ("https://latents.example.org", "https://latents.example.org/"),
+        ("http://10.0.0.4:8000/", "http://10.0.0.4:8000/"),
+    ],
+)
+def test_the_address_of_the_site_ends_in_a_slash(monkeypatch, given, address):
+    monkeypatch.setenv("SITE", given)
+    assert env.address("SITE") == address
+
+
+@pytest.mark.parametrize("given", ["latents.example.org", "https://x.org/path", "https://x; y"])
+def test_what_is_no_address_of_a_site_stops_the_start(monkeypatch, given):
+    monkeypatch.setenv("SITE", given)
+    with pytest.raises(ImproperlyConfigured, match="SITE is"):
+        env.address("SITE")
+
+
+@pytest.mark.parametrize(
+    ("given", "sites"),
+    [
+        ("", ["*"]),
+        ("none", ["none"]),
+        ("https://one.org, https://*.two.org:8443", ["https://one.org", "https://*.two.org:8443"]),
+    ],
+)
+def test_who_may_frame_is_all_none_or_a_list(monkeypatch, given, sites):
+    monkeypatch.setenv("SITES", given)
+    assert env.ancestors("SITES", "*") == sites
+
+
+@pytest.mark.parametrize(
+    "given", ["*, https://one.org", "one.org", "https://one.org; script-src *"]
+)
+def test_a_policy_cannot_be_slipped_in_among_the_sites(monkeypatch, given):
+    monkeypatch.setenv("SITES", given)
+    with pytest.raises(ImproperlyConfigured, match="SITES is"):
+        env.ancestors("SITES", "*")

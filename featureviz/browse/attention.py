@@ -1,10 +1,11 @@
 """Where the tokens stood that an attention layer brought a latent from."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from featureviz.browse.texts import Texts
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.schema import Dashboard, Example
+from featureviz.dashboards.text import readable
 
 _EXAMPLES = 5
 _SOURCES = 3
@@ -30,22 +31,28 @@ class Sourced:
     rows: tuple[SourceRow, ...]
 
 
-def sourced(
-    dashboard: Dashboard, corpus: StoredCorpus, text_of: Callable[[int], str]
-) -> list[Sourced]:
+def source_rows(example: Example, corpus: Texts) -> tuple[SourceRow, ...]:
+    """An example's strongest sources; none where they were not computed."""
+    return tuple(
+        SourceRow(
+            token,
+            readable(corpus.vocabulary[token]),
+            source.position,
+            example.position - source.position,
+            source.contribution,
+        )
+        for source in (example.sources or ())[:_SOURCES]
+        for token in [int(corpus.tokens[example.context, source.position])]
+    )
+
+
+def sourced(dashboard: Dashboard, corpus: StoredCorpus) -> list[Sourced]:
     """The strongest examples with their sources; none where these were not computed."""
-
-    def rows(example: Example) -> Iterator[SourceRow]:
-        for source in (example.sources or ())[:_SOURCES]:
-            token = int(corpus.tokens[example.context, source.position])
-            back = example.position - source.position
-            yield SourceRow(token, text_of(token), source.position, back, source.contribution)
-
     return [
         Sourced(
             f"top-{rank}",
-            text_of(int(corpus.tokens[example.context, example.position])),
-            tuple(rows(example)),
+            readable(corpus.vocabulary[int(corpus.tokens[example.context, example.position])]),
+            source_rows(example, corpus),
         )
         for rank, example in enumerate(dashboard.top[:_EXAMPLES], 1)
         if example.sources is not None

@@ -61,10 +61,10 @@ class Thread:
 class CommentsPanel:
     """All threads of a latent: those on the place asked for, then the open, then the settled."""
 
-    def __init__(self, latent: Latent, place: str = "", token: str = "") -> None:
+    def __init__(self, latent: Latent, place: str = "", token: int | None = None) -> None:
         self.latent = latent
         self.place = place
-        self.token = token if token.isascii() and token.isdigit() and len(token) < 10 else ""
+        self.token = token
         self._by: Reader = reader()
 
     @property

@@ -1,6 +1,7 @@
 """Numbers as people read them: thin thousands, a true minus, never 0 % for what is not nothing."""
 
 import math
+from functools import lru_cache
 
 THIN = "\u202f"  # between thousands, and before a percent sign
 MINUS = "\u2212"
@@ -23,6 +24,7 @@ def signed(number: float, decimals: int) -> str:
     return text if text.startswith(MINUS) or not text.strip("0.") else f"+{text}"
 
 
+@lru_cache(maxsize=4096)
 def decimals_for(scale: float, figures: int = 4) -> int:
     """Decimals that give numbers up to `scale` that many figures, so that a column lines up."""
     if not scale or not math.isfinite(scale):

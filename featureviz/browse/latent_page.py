@@ -15,6 +15,7 @@ from featureviz.browse.logits import LogitForm, logit_forms
 from featureviz.browse.profile import ProfilePanel
 from featureviz.browse.related import RelatedPanel
 from featureviz.browse.rows import Group, Reader, Row
+from featureviz.browse.scale import Scale
 from featureviz.browse.switches import Switches
 from featureviz.browse.typed_text import OwnText
 from featureviz.catalog.models import Latent, Run
@@ -46,7 +47,7 @@ class LatentPage:
     dashboard: Dashboard
     switches: Switches
     place: str  # of the example to show first, `<context>.<position>`; empty: none
-    token: str = ""  # the position of a token of that example
+    token: int | None = None  # a position of that example, pointed at
     ends: Ends | None = None  # of a signed latent; `dashboard` is then the end shown
 
     @classmethod
@@ -55,8 +56,7 @@ class LatentPage:
         dashboard, switches = latent.run.dashboard(latent.index), Switches.of(query)
         ends = Ends.of(dashboard, switches, latent.index)
         shown = ends.shown.dashboard if ends else dashboard
-        place, token = query.get("ex", ""), query.get("tok", "")
-        return cls(latent, shown, switches, place, token, ends)
+        return cls(latent, shown, switches, query.get("ex", ""), _asked_token(query), ends)
 
     @property
     def run(self) -> Run:
@@ -71,7 +71,16 @@ class LatentPage:
     @cached_property
     def groups(self) -> list[Group]:
         """Its examples; none when it never fired."""
-        return Reader(self.corpus, self.dashboard).groups() if self.dashboard.n_active else []
+        return self._reader.groups() if self.dashboard.n_active else []
+
+    @cached_property
+    def scale(self) -> Scale:
+        """How strongly activations are coloured."""
+        return Scale.of(self.run, self.dashboard.max_activation, self.switches)
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.corpus, self.dashboard, self.scale.full)
 
     @cached_property
     def related(self) -> RelatedPanel:
@@ -96,12 +105,12 @@ class LatentPage:
     @cached_property
     def linked(self) -> Row | None:
         """The example asked for."""
-        return Reader(self.corpus, self.dashboard).linked(self.place) if self.place else None
+        return self._reader.linked(self.place, self.token) if self.place else None
 
     @cached_property
     def own_text(self) -> OwnText:
         """The latent on a text of the reader's own."""
-        return OwnText.of(self.latent, self.dashboard, self.switches.text)
+        return OwnText.of(self.latent, self.dashboard, self.switches.text, self.scale.full)
 
     @property
     def linked_rows(self) -> tuple[Row, ...]:
@@ -190,7 +199,7 @@ class LatentPage:
     @cached_property
     def sourced(self) -> list[Sourced]:
         """Where an attention layer brought its strongest examples from; none at other hooks."""
-        return sourced(self.dashboard, self.corpus, self._text)
+        return sourced(self.dashboard, self.corpus)
 
     @property
     def previous(self) -> int | None:
@@ -220,3 +229,9 @@ class LatentPage:
 
     def _text(self, token: int) -> str:
         return readable(self.corpus.vocabulary[token])
+
+
+def _asked_token(query: Mapping[str, str]) -> int | None:
+    """The position an address points at; none when it names none."""
+    asked = query.get("tok", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else None

@@ -1,8 +1,8 @@
 """An example's text as HTML. Text from a corpus is escaped here and nowhere else.
 
-Silent text is plain text; only active and underlined marks are elements. A row also carries, for
-the script that reads it out, where its marks end (`data-n`, in UTF-16 units as displayed), their
-token ids, and what taking the latent out does to them.
+Silent text is plain text; only active and underlined marks are elements. The first row of a context
+also carries, for the script that reads it out, where its marks end (`data-n`, in UTF-16 units as
+displayed), their token ids, and what taking the latent out does to them.
 """
 
 import json
@@ -14,6 +14,7 @@ from itertools import pairwise
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.formats import decimals_for
 from featureviz.browse.rows import CLOSE, NEAR, Row, is_joined
+from featureviz.dashboards.text import visible
 
 _VOCABULARY = 1 << 16  # what is worked out once for each token
 
@@ -40,23 +41,25 @@ class Strip:
         )
 
     def _marks(self) -> list[str]:
-        row = self.row
+        row, at = self.row, self.row.peak
         marks = [_escaped(text, self.spaces) for text in row.texts]
         lines = self._lines()
         for mark, classes in lines.items():
             if classes and mark not in row.lit:
                 marks[mark] = f'<u class="{classes}">{marks[mark]}</u>'
         for mark, lit in row.lit.items():
-            peak = " k" if mark == row.peak else ""
+            peak = " k" if mark == at else ""
             joined = " j" if is_joined(row.texts[mark]) else ""
             line = f" {lines[mark]}" if lines.get(mark) else ""
             number = self._number(lit.activation)
             marks[mark] = (
                 f'<b class="l{lit.level}{peak}{joined}{line}" data-a="{number}">{marks[mark]}</b>'
             )
-        if marks and row.peak not in row.lit:  # a silent row
-            joined = " j" if is_joined(row.texts[row.peak]) else ""
-            marks[row.peak] = f'<b class="k{joined}">{marks[row.peak]}</b>'
+        if marks and at not in row.lit:  # a silent row
+            joined = " j" if is_joined(row.texts[at]) else ""
+            marks[at] = f'<b class="k{joined}">{marks[at]}</b>'
+        if row.pointed is not None:
+            marks[row.pointed] = f'<mark id="token">{marks[row.pointed]}</mark>'
         return marks
 
     def _reading(self) -> str:
@@ -67,10 +70,14 @@ class Strip:
         return f' dir="{script.direction}"{lang}{classes}'
 
     def _data(self) -> str:
+        tokens = self._told() if self.row.tells else ""
+        return f"{tokens}{self._effects()}{self._sources()}"
+
+    def _told(self) -> str:
         lengths = " ".join(map(_width, self.row.texts))
         return (
             f' data-n="{lengths}" data-t="{self._tokens()}" data-o="{self.row.starts[0]}"'
-            f"{self._parts()}{self._effects()}"
+            f"{self._parts()}"
         )
 
     def _lines(self) -> dict[int, str]:
@@ -101,6 +108,13 @@ class Strip:
             for mark, several in self.row.parts.items()
         }
         return f' data-g="{escape(json.dumps(parts, ensure_ascii=False))}"'
+
+    def _sources(self) -> str:
+        """Where attention brought the peak from: text, how many tokens before it, contribution."""
+        if not self.row.sources:
+            return ""
+        told = [[visible(one.text), one.back, one.contribution] for one in self.row.sources]
+        return f' data-s="{escape(json.dumps(told, ensure_ascii=False))}"'
 
     def _number(self, activation: float) -> str:
         return f"{activation:.{decimals_for(self.row.top)}f}"

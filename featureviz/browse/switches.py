@@ -1,13 +1,17 @@
 """How a reader wants a page drawn; every switch is in the address, defaults are left out."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Self
 from urllib.parse import urlencode
 
+OWN_SCALE, SHARED_SCALE = "own", "all"
 OWN = "re:"  # before a regular expression of the reader's own
 _LONGEST_CLASS = 1000  # characters of an address
 _LONGEST_TEXT = 4000
+_LONGEST_NUMBER = 20  # likewise
 
 VALUES = {
     "view": ("line", "4", "16", "whole"),
@@ -35,6 +39,7 @@ class Switches:
     under: str = "total"  # the ablation effect that is underlined
     fx: str = "usual"  # its colours: blue helps, red hurts; or the other way round
     end: str = "pos"  # of a signed latent
+    scale: str = OWN_SCALE  # the activation of the strongest colour: own, all, or a number
     kind: str = ""  # `class` in addresses: the class of tokens it is held against
     text: str = ""  # the reader's own, or where it is kept
 
@@ -44,12 +49,16 @@ class Switches:
         asked = {name: query.get(name, "") for name in VALUES}
         known = {name: value for name, value in asked.items() if value in VALUES[name]}
         text = query.get("text", "")[:_LONGEST_TEXT]
-        return cls(**known, kind=asked_class(query), text=text if text.strip() else "")
+        return cls(
+            **known,
+            scale=_asked_scale(query),
+            kind=asked_class(query),
+            text=text if text.strip() else "",
+        )
 
     def query(self, **changes: str) -> str:
         """The part of an address after its path, with changes: `?view=16`, or nothing."""
-        kept = self.pairs(**changes)
-        return f"?{urlencode(kept)}" if kept else ""
+        return _query(self, **changes)
 
     def pairs(self, **changes: str) -> list[tuple[str, str]]:
         """Names and values of an address, with changes; defaults are left out."""
@@ -64,11 +73,32 @@ class Switches:
         return second if getattr(self, name) == first else first
 
 
+@lru_cache(maxsize=256)
+def _query(switches: Switches, **changes: str) -> str:
+    """Every row of a page asks for the same."""
+    kept = switches.pairs(**changes)
+    return f"?{urlencode(kept)}" if kept else ""
+
+
 def asked_class(query: Mapping[str, str]) -> str:
     """The class an address asks for: `class=arabic`, `class=re:…`, or `re=…` as a form sends it."""
     typed = query.get("re", "")
     return (f"{OWN}{typed}" if typed else query.get("class", ""))[:_LONGEST_CLASS]
 
 
+def _asked_scale(query: Mapping[str, str]) -> str:
+    """`own`, `all`, or an activation above 0, as written."""
+    asked = query.get("scale", OWN_SCALE)[:_LONGEST_NUMBER]
+    if asked in (OWN_SCALE, SHARED_SCALE):
+        return asked
+    try:
+        number = float(asked)
+    except ValueError:
+        return OWN_SCALE
+    return asked if math.isfinite(number) and number > 0 else OWN_SCALE
+
+
 def _default(name: str) -> str:
+    if name == "scale":
+        return OWN_SCALE
     return VALUES[name][0] if name in VALUES else ""

@@ -52,9 +52,12 @@ class OwnText:
     text: str
     asked: Asked | None  # none: nothing was typed
     problem: str = ""
+    full: float | None = None  # activation of the strongest colour; none: the latent's maximum
 
     @classmethod
-    def of(cls, latent: Latent, dashboard: Dashboard, given: str) -> "OwnText":
+    def of(
+        cls, latent: Latent, dashboard: Dashboard, given: str, full: float | None = None
+    ) -> "OwnText":
         """Ask a worker for what an address holds; whoever typed nothing asks nothing."""
         if not given.strip():
             return cls(latent, dashboard, "", "", None)
@@ -62,7 +65,7 @@ class OwnText:
         if text is None:
             return cls(latent, dashboard, "", "", None, _GONE)
         asked = ask(latent.run, Question.Kind.TEXT, index=latent.index, text=text)
-        return cls(latent, dashboard, given, text, asked)
+        return cls(latent, dashboard, given, text, asked, full=full)
 
     @cached_property
     def row(self) -> Row | None:
@@ -71,7 +74,8 @@ class OwnText:
         if answer is None:
             return None
         corpus = TypedCorpus.of(answer, self.latent.run.corpus.stored)
-        return Reader(corpus, self.dashboard).row("own", _example(answer["activations"], corpus))
+        reader = Reader(corpus, self.dashboard, self.full)
+        return reader.row("own", _example(answer["activations"], corpus))
 
     @property
     def is_silent(self) -> bool:

@@ -8,11 +8,14 @@ from featureviz.browse import (
     ask_views,
     asking,
     compare_views,
+    components,
     map_views,
     run_pages,
+    sharing,
     views,
 )
 from featureviz.browse.search import views as search
+from featureviz.browse.table import files
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
 
 
@@ -61,6 +64,9 @@ urlpatterns = [
     path("compare.json", compare_views.record, name="compare-json"),
     path("search", search.search, name="search"),
     path("search/complete", search.completions, name="search-complete"),
+    path("components/", components.components, name="components"),
+    path("components/<index:index>", components.components),
+    path("embed/<name:model>/<name:dictionary>/<index:index>", sharing.embed, name="embed"),
     path("runs/", run_pages.every, name="runs"),
     path("runs/<key:key>/", run_pages.one, name="run"),
     path("runs/<key:key>/live", run_pages.live, name="run-live"),
@@ -70,6 +76,12 @@ urlpatterns = [
     path("search/text", ask_views.by_text, name="by-text"),
     path("<model:model>/", views.model, name="model"),
     path("<model:model>/<name:dictionary>/", views.dictionary, name="dictionary"),
+    path("<model:model>/<name:dictionary>/latents.csv", files.latents_csv, name="latents-csv"),
+    path(
+        "<model:model>/<name:dictionary>/latents.parquet",
+        files.latents_parquet,
+        name="latents-parquet",
+    ),
     path("<model:model>/<name:dictionary>/random", views.random, name="random"),
     path("<model:model>/<name:dictionary>/health", views.health, name="health"),
     path("<model:model>/<name:dictionary>/health.json", api.health, name="health-json"),
@@ -77,6 +89,8 @@ urlpatterns = [
     path("<model:model>/<name:dictionary>/map.json", map_views.points, name="map-json"),
     path("<model:model>/<name:dictionary>/map.svg", map_views.picture, name="map-svg"),
     path("<model:model>/<name:dictionary>/<index:index>", views.latent, name="latent"),
+    path("<model:model>/<name:dictionary>/<index:index>/row", views.row, name="row"),
+    path("<model:model>/<name:dictionary>/<index:index>.png", sharing.picture, name="preview"),
     path("<model:model>/<name:dictionary>/<index:index>.json", api.feature, name="latent-json"),
     path(
         "<model:model>/<name:dictionary>/<index:index>/effects", ask_views.effects, name="effects"

@@ -3,21 +3,24 @@
 import secrets
 from itertools import groupby
 
-from django.db.models import Count, Max, Min
+from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from featureviz.browse.formats import THIN, decimals_for
+from featureviz.browse.formats import THIN
+from featureviz.browse.freshness import asks_again
 from featureviz.browse.health_page import HealthPage
 from featureviz.browse.latent_page import LatentPage
-from featureviz.browse.latents import View, choices, columns
 from featureviz.browse.lost import Lost
+from featureviz.browse.sharing import Shared
 from featureviz.browse.showcase import suggestions
+from featureviz.browse.table.page import TablePage
+from featureviz.browse.table.view import View, is_untidy
 from featureviz.catalog.addresses import current_run, find_latent, readable_runs
-from featureviz.catalog.models import ALIVE, Latent, Run
+from featureviz.catalog.models import Latent, Run
 from featureviz.catalog.runs import progress
 from featureviz.dashboards.health import read_health
 from featureviz.dashboards.store import StoreError
@@ -55,28 +58,9 @@ def dictionary(request: HttpRequest, model: str, dictionary: str) -> HttpRespons
     """A dictionary: its facts, and its latents as a table."""
     run = _run_or_404(model, dictionary)
     view = View.of(request.GET)
-    latents = run.latents.aggregate(
-        alive=Count("pk", filter=ALIVE),
-        dead=Count("pk", filter=~ALIVE),
-        top=Max("max_activation"),
-        bottom=Min("min_activation"),
-        densest=Max("density"),
-    )
-    page = view.rows(run)
-    context = {
-        "run": run,
-        "view": view,
-        "page": page,
-        "columns": columns(view, run.ends),
-        "choices": choices(view, latents["alive"], latents["dead"]),
-        "latents": latents,
-        "dead_share": latents["dead"] / run.dictionary.d_sae,
-        "decimals": decimals_for(max(latents["top"] or 0, -(latents["bottom"] or 0))),
-        "last_index": run.dictionary.d_sae - 1,
-        "earlier": page.has_previous() and view.query(page=str(page.previous_page_number())),
-        "later": page.has_next() and view.query(page=str(page.next_page_number())),
-    }
-    return render(request, "browse/dictionary.html", context)
+    if is_untidy(request.GET):  # a form's address becomes the view's own
+        return redirect(f"{run.dictionary.get_absolute_url()}{view.query()}")
+    return render(request, "browse/dictionary.html", {"run": run, "page": TablePage(run, view)})
 
 
 @require_safe
@@ -90,6 +74,7 @@ def health(request: HttpRequest, model: str, dictionary: str) -> HttpResponse:
     return render(request, "browse/health.html", {"run": run, "page": page, "thin": THIN})
 
 
+@asks_again
 @require_safe
 def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
     """A latent."""
@@ -102,7 +87,22 @@ def latent(request: HttpRequest, model: str, dictionary: str, index: str) -> Htt
         page = LatentPage.of(found, request.GET)
     except StoreError:
         return render(request, "browse/broken.html", {"run": found.run}, status=503)
-    return render(request, "browse/latent.html", {"page": page})
+    return render(request, "browse/latent.html", {"page": page, "shared": Shared(request, page)})
+
+
+@require_safe
+def row(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
+    """One example of a latent, as its page draws it: the place comes as `ex`."""
+    found = find_latent(model, dictionary, int(index))
+    if found is None:
+        raise Http404
+    try:
+        page = LatentPage.of(found, request.GET)
+    except StoreError as error:
+        raise Http404 from error
+    if page.linked is None:
+        raise Http404
+    return render(request, "browse/row.html", {"page": page})
 
 
 @never_cache

@@ -26,8 +26,8 @@ from featureviz.dashboards.store import read_dashboard, read_relations
 _open = lru_cache(maxsize=16)(StoredCorpus)  # a vocabulary takes milliseconds to read
 # first segments of addresses that no model may take
 RESERVED = (
-    "accounts", "api", "compare", "embed", "lists", "questions", "runs", "s", "search", "static",
-    "workspaces",
+    "accounts", "api", "compare", "components", "embed", "lists", "questions", "runs", "s",
+    "search", "static", "workspaces",
 )  # fmt: skip
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 DEFAULT_WORKSPACE = "public"  # its slug
@@ -258,6 +258,7 @@ class Run(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     published_at = models.DateTimeField(null=True)  # the one switch that makes it visible
+    latents_written_at = models.DateTimeField(null=True)  # its rows, at publishing or again later
 
     objects = RunQuerySet.as_manager()
 
@@ -402,6 +403,15 @@ class Latent(models.Model):
     promoted_weight = models.FloatField(default=0)
     n_negative = models.PositiveBigIntegerField(default=0)  # active positions of the negative end
     min_activation = models.FloatField(default=0)  # the negative end's extreme
+    # What a table shows beside (glances.py); null: published before there was such a column.
+    n_active_contexts = models.PositiveIntegerField(null=True)
+    decoder_norm = models.FloatField(null=True)
+    variation = models.FloatField(null=True)  # standard deviation / mean, active positions; dead: -
+    shape = models.BinaryField(max_length=32, default=bytes)  # histogram, one byte a bar
+    fires_on = models.JSONField(default=list)  # texts of the tokens it fires on most often
+    promotes = models.JSONField(default=list)  # texts of its largest logit weights
+    top_context = models.PositiveIntegerField(null=True)  # of the corpus: where it is strongest
+    top_position = models.PositiveIntegerField(null=True)  # there, of the peak
 
     objects = LatentQuerySet.as_manager()
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from featureviz.catalog import relations
+from featureviz.catalog.glances import variation
 from featureviz.catalog.models import Latent, Run
 from featureviz.catalog.relations import Relation
 from featureviz.dashboards.corpora import StoredCorpus
@@ -63,6 +64,7 @@ class _Writer:
         return {
             **{name: getattr(dashboard, name) for name in numbers},
             "log_density": math.log10(dashboard.density) if dashboard.n_active else None,
+            "variation": variation(dashboard),
             "rarity": rarity(dashboard.n_active, dashboard.n_tokens) or None,
             "histogram": _histogram(dashboard.histogram),
             "logits": self.logits(dashboard.logits),

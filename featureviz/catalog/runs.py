@@ -1,7 +1,7 @@
 """The life of a run: registered, worked through, published by one switch; cancelled, resumed."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from featureviz.catalog import relations
 from featureviz.catalog.claims import ACTIVE, MOST_ATTEMPTS, gone_silent, relations_of
+from featureviz.catalog.glances import glance
 from featureviz.catalog.models import (
     Corpus,
     Dictionary,
@@ -194,6 +195,16 @@ def publish(run: Run) -> bool:
     return True
 
 
+def reindex(run: Run) -> None:
+    """Write a run's rows, and what its latents are found by, again from its dashboards.
+
+    Raises: StoreError when a pack is missing or damaged; nothing has changed then.
+    """
+    rows = list(_rows(run, anew=True))
+    with transaction.atomic():
+        _write_latents(run, rows)
+
+
 @transaction.atomic
 def note_memory(run: Run, megabytes: int) -> None:
     """Keep the largest memory any worker of the run has used."""
@@ -344,16 +355,24 @@ class _Row:
     promoted_weight: float = 0.0
     n_negative: int = 0
     min_activation: float = 0.0
+    n_active_contexts: int = 0
+    decoder_norm: float = 0.0
+    variation: float | None = None
+    shape: bytes = b""
+    fires_on: list[str] = field(default_factory=list)
+    promotes: list[str] = field(default_factory=list)
+    top_context: int | None = None
+    top_position: int | None = None
 
 
-def _rows(run: Run) -> Iterator[_Row]:
+def _rows(run: Run, anew: bool = False) -> Iterator[_Row]:
     """The rows of a run's latents; in the same reading, what they are found by is kept."""
     words, found_by = _Words(run.corpus.stored.vocabulary), Gathering()
     for index in range(run.dictionary.d_sae):
         dashboard = run.dashboard(index)
         found_by.add(dashboard)
         yield _row(dashboard, words)
-    found_by.write(run.folder, run.corpus.stored)
+    found_by.write(run.folder, run.corpus.stored, replace=anew)
 
 
 def _row(dashboard: Dashboard, words: "_Words") -> _Row:
@@ -363,6 +382,7 @@ def _row(dashboard: Dashboard, words: "_Words") -> _Row:
         dashboard.density,
         dashboard.max_activation,
         dashboard.mean_activation,
+        **glance(dashboard, words.__getitem__),
     )
     if dashboard.negative:
         n_negative = dashboard.negative.n_active
@@ -392,7 +412,7 @@ class _Words(dict[int, str]):
 
 def _write_latents(run: Run, rows: Iterable[_Row]) -> None:
     left = iter(rows)
-    columns = [field.name for field in fields(_Row) if field.name != "index"]
+    columns = [each.name for each in fields(_Row) if each.name != "index"]
     while batch := list(islice(left, _BATCH)):
         Latent.objects.bulk_create(
             [Latent(run=run, **asdict(row)) for row in batch],
@@ -400,3 +420,4 @@ def _write_latents(run: Run, rows: Iterable[_Row]) -> None:
             unique_fields=["run", "index"],
             update_fields=columns,
         )
+    Run.objects.filter(pk=run.pk).update(latents_written_at=timezone.now())

@@ -364,7 +364,8 @@ class RunIndex:
         )
 
     def _count(self, examples: Ints) -> Ints:
-        return np.bincount(self._examples["latents"][examples], minlength=len(self))
+        latents = self._examples["latents"][examples]
+        return np.bincount(latents, minlength=len(self)).astype(np.int32)
 
     def _inside(self, examples: Ints, matches: Ints, length: int) -> npt.NDArray[np.bool_]:
         """Whether a word at the peak is one of a phrase that begins at some places."""

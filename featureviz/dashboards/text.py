@@ -2,12 +2,13 @@
 
 import codecs
 import re
+import string
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 _LONGEST = 4  # bytes of a UTF-8 character
 _VOCABULARY = 1 << 16  # what is worked out once for each token
@@ -35,6 +36,15 @@ def glyphs(pieces: Sequence[bytes]) -> list[Glyph]:
         found.append(glyph)
         at += glyph.size
     return found
+
+
+def drawn(pieces: Sequence[bytes]) -> tuple[tuple[str, ...], Sequence[int]]:
+    """The glyphs of a sequence as they are drawn, and the index of the first token of each."""
+    texts = tuple(map(_drawn_alone, pieces))
+    if None not in texts:
+        return cast("tuple[str, ...]", texts), range(len(texts))
+    found = glyphs(pieces)
+    return tuple(visible(glyph.text) for glyph in found), [glyph.first for glyph in found]
 
 
 def readable(piece: bytes) -> str:
@@ -96,14 +106,31 @@ def main_script(text: str) -> Script:
 
     A text with kana in it is Japanese, however many Chinese characters stand beside them.
     """
-    counts: Counter[str] = Counter()
-    for character, count in Counter(text).items():
-        if script := script_of(character):
-            counts[script.name] += count
+    others = _BEYOND_ASCII.findall(text)
+    if not others:
+        return LATIN
+    counts = _counted(others)
+    counts["latin"] += _ascii_letters(text)
+    if list(counts.values()).count(max(counts.values())) > 1:  # the first of them to appear
+        counts = _counted(text)
     most = counts.most_common(1)[0][0] if counts else "latin"
     if most == "cjk":
         most = next((name for name in counts if name in {"hiragana", "katakana"}), most)
     return _SCRIPTS.get(most, LATIN)
+
+
+def _counted(characters: Iterable[str]) -> Counter[str]:
+    """Letters by script."""
+    counts: Counter[str] = Counter()
+    for character, count in Counter(characters).items():
+        if script := script_of(character):
+            counts[script.name] += count
+    return counts
+
+
+def _ascii_letters(text: str) -> int:
+    plain = text.encode("ascii", "ignore")
+    return len(plain) - len(plain.translate(None, _LETTERS))
 
 
 @lru_cache(maxsize=_VOCABULARY)
@@ -116,6 +143,8 @@ def visible(text: str) -> str:
     return text if text.isalnum() else _UNSEEN.sub(_picture, text)
 
 
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+_LETTERS = string.ascii_letters.encode()
 _UNSEEN = re.compile("[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _PICTURES = {"\n": "↵", "\t": "→", "\x7f": "␡"}
 
@@ -133,6 +162,12 @@ def _alone(piece: bytes) -> str | None:
         return piece.decode()
     except UnicodeDecodeError:
         return None
+
+
+@lru_cache(maxsize=_VOCABULARY)
+def _drawn_alone(piece: bytes) -> str | None:
+    text = _alone(piece)
+    return None if text is None else visible(text)
 
 
 def _joined(pieces: Sequence[bytes], at: int) -> Glyph:

@@ -6,11 +6,14 @@ import { startHistogram } from "./histogram.js";
 import { startKeys } from "./keys.js";
 import { startLadder } from "./ladder.js";
 import { startLinkCards } from "./linkcard.js";
+import { startPeaks } from "./peaks.js";
 import { startPointer } from "./pointer.js";
 import { startPoll } from "./poll.js";
 import { startRows } from "./rows.js";
 import { startSearch } from "./search.js";
+import { startShare } from "./share.js";
 import { startSwitches } from "./switches.js";
+import { startPanels } from "./table.js";
 import { startTheme } from "./theme.js";
 
 startTheme();
@@ -19,6 +22,7 @@ startDrafts();
 startKeys();
 startLinkCards();
 startPoll();
+startPanels();
 startSearch();
 startAsking();
 if (document.querySelector(".latent")) {
@@ -27,4 +31,6 @@ if (document.querySelector(".latent")) {
   startLadder();
   startRows();
   startPointer();
+  startPeaks();
+  startShare();
 }

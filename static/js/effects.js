@@ -77,7 +77,7 @@ function changes({ risen, fallen }) {
   return both;
 }
 
-function signed(number, decimals = 3) {
+export function signed(number, decimals = 3) {
   const text = Math.abs(number).toFixed(decimals);
   if (!Number(text)) return text;
   return `${number < 0 ? "\u2212" : "+"}${text}`;

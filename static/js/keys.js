@@ -1,6 +1,9 @@
 // Keys for the whole page. Those of one letter, digit or sign can be switched off (WCAG 2.1.4).
+import { copyLink } from "./links.js";
+import { turnRead } from "./peaks.js";
 import { goTo } from "./rows.js";
 import { cycle, flip } from "./switches.js";
+import { step } from "./table.js";
 import { comment, explain } from "./write.js";
 
 const STORED = "featureviz-single-keys";
@@ -22,15 +25,18 @@ export function startKeys() {
 }
 
 const ACTS = {
-  j: () => press("a[rel=next]"),
-  k: () => press("a[rel=prev]"),
+  j: () => step(1) || press("a[rel=next]"),
+  k: () => step(-1) || press("a[rel=prev]"),
   r: () => press("#random"),
   v: () => onLatent(() => cycle("view")),
   n: () => onLatent(() => flip("num")),
   s: () => enter("silent"),
-  u: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
   e: explain,
   c: comment,
+  p: () => turnRead(),
+  x: () => document.activeElement.closest(".group")?.querySelector("[data-copy-rows]")?.click() ?? false,
+  y: () => void copyLink(),
+  b: () => (document.querySelector("[data-set=under]") ? cycle("under") : false),
   "/": () => document.getElementById("q")?.focus(),
   "?": (dialog) => dialog.showModal(),
 };

@@ -10,23 +10,40 @@ export function marksOf(row) {
   return byRow.get(row);
 }
 
+// A row whose text was drawn anew is split again.
+export function forget(row) {
+  byRow.delete(row);
+}
+
 export function markAt(element) {
   return byElement.get(element?.closest("b, .mark"));
 }
 
 export function peakOf(row) {
-  const marks = marksOf(row);
+  return peakIn(marksOf(row));
+}
+
+function peakIn(marks) {
   return marks.find((mark) => mark.elements[0]?.classList.contains("k")) ?? marks[0];
 }
 
 function split(row) {
   const text = row.querySelector("p");
-  const marks = described(row, text.dataset);
-  const walk = { marks, lengths: text.dataset.n.split(" ").map(Number), at: 0, taken: 0 };
+  const told = tokensOf(row, text);
+  const marks = described(row, { ...told, e: text.dataset.e });
+  const walk = { marks, lengths: told.n.split(" ").map(Number), at: 0, taken: 0 };
   skipEmpty(walk);
   for (const node of [...text.childNodes]) visit(node, walk);
   for (const mark of marks) for (const element of mark.elements) byElement.set(element, mark);
+  const peak = peakIn(marks);
+  if (peak && text.dataset.s) peak.sources = JSON.parse(text.dataset.s);
   return marks;
+}
+
+// Of rows that show the same context, the first tells its tokens.
+function tokensOf(row, text) {
+  if (text.dataset.n !== undefined) return text.dataset;
+  return document.querySelector(`.row[data-context="${row.dataset.context}"] p[data-n]`).dataset;
 }
 
 // What is known of each mark, before its elements are found.

@@ -20,7 +20,12 @@ export function startPointer() {
     if (event.pointerType === "touch" && mark && mark !== litMark()) light(mark);
     else openOrClose(row);
   });
-  document.addEventListener("click", (event) => { if (!event.target.closest(".row")) dim(); });
+  // the first click of two opened the row before a word was selected
+  groups.addEventListener("dblclick", (event) => {
+    const row = event.target.closest(".row");
+    if (row && !event.target.closest("a") && String(getSelection())) openOrClose(row);
+  });
+  document.addEventListener("click", (event) => { if (!event.target.closest(".row, #tip")) dim(); });
 }
 
 function under({ target, clientX, clientY }) {

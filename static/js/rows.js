@@ -1,5 +1,5 @@
 // Reading by keyboard: all examples are one tab stop, arrows move inside.
-import { marksOf, peakOf } from "./marks.js";
+import { markAt, marksOf, peakOf } from "./marks.js";
 import { dim, inWords, light, litMark, place } from "./spotlight.js";
 
 const rows = [...document.querySelectorAll(".row")];
@@ -14,8 +14,9 @@ export function startRows() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("pointerdown", () => { byKeyboard = false; });
   document.addEventListener("focusin", ({ target }) => {
-    if (target.matches(".row:focus-visible")) read(target, peakOf(target));
+    if (target.matches(".row:focus-visible")) read(target, firstOf(target));
   });
+  readLinked();
   addEventListener("scroll", () => { if (byKeyboard) place(); else dim(); }, { passive: true });
 }
 
@@ -40,6 +41,18 @@ function read(row, mark) {
   if (!mark) return;
   light(mark);
   document.getElementById("say").textContent = inWords(mark);
+}
+
+// A token that the address points at is described at once.
+function readLinked() {
+  const row = document.getElementById("token")?.closest(".row");
+  if (row) read(row, firstOf(row));
+}
+
+function firstOf(row) {
+  marksOf(row);
+  const token = row.querySelector("#token");
+  return token ? markAt(token.querySelector("b, .mark")) : peakOf(row);
 }
 
 function onKey(event) {

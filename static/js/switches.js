@@ -25,7 +25,7 @@ export function set(name, value) {
   for (const link of document.querySelectorAll(`[data-set=${name}]`)) press(link, link.dataset.value === value);
   for (const link of document.querySelectorAll(`[data-flip=${name}]`)) press(link, value !== DEFAULTS[name]);
   history.replaceState(null, "", withSwitch(new URL(location), name, value));
-  for (const link of document.querySelectorAll("a[data-keep], .value")) {
+  for (const link of document.querySelectorAll("a[data-keep], .value, .more")) {
     link.setAttribute("href", withSwitch(new URL(link.getAttribute("href"), location), name, value)); // in plots too
   }
 }

@@ -106,7 +106,7 @@ def test_the_legend_counts_every_latent_once(client, mapped, colour):
     page = MapPage.of(mapped, {"colour": colour})
     assert sum(step.count for step in page.legend) == 24
     said = html(client, f"/demo/sae/map?colour={colour}")
-    [table] = re.findall(rf'data-legend="{colour}" >.*?</table>', said, re.DOTALL)
+    [table] = re.findall(rf'data-legend="{colour}"\s*>.*?</table>', said, re.DOTALL)
     for step in page.legend:
         assert plain(step.words) in plain(table)
 

@@ -114,3 +114,45 @@ def test_an_example_is_found_by_its_place_in_the_corpus(reader):
     example = reader.dashboard.top[2]
     assert reader.linked(f"{example.context}.{example.position}").example == example
     assert reader.linked("7.99999") is None
+
+
+def test_the_strong_tokens_of_a_row_are_at_least_half_as_strong_and_go_round(reader):
+    for example in [*reader.dashboard.top, *reader.dashboard.intervals[-1].examples]:
+        row = reader.row("top-1", example)
+        if row.example.context == SPLIT:
+            continue  # there a mark is several tokens
+        active = dict(zip(example.positions, example.activations, strict=True))
+        half = active[example.position] / 2
+        others = {at for at, value in active.items() if value >= half} - {example.position}
+        strongest = sorted(others, key=lambda at: -active[at])[:9]
+        after = sorted(at for at in strongest if at > example.position)
+        before = sorted(at for at in strongest if at < example.position)
+        assert row.strong == (*after, *before, example.position)
+        assert len(row.strong) == len(strongest) + 1
+
+
+def test_a_place_of_a_known_context_is_linked_to_and_others_are_not(reader):
+    known = reader.dashboard.top[0]
+    at = next(place for place in range(1, 9) if place not in known.positions)
+    row = reader.linked(f"{known.context}.{at}")
+    assert (row.example.position, row.example.activation) == (at, 0.0)
+    assert row.example.activations == known.activations
+    for place in (f"{known.context}.0", f"{known.context}.127", "9999.3", "x", "1.x", "٣.٤", ""):
+        assert reader.linked(place) is None, place
+
+
+@pytest.mark.parametrize("token", [0, 127, 10**8])
+def test_a_token_outside_the_text_is_not_pointed_at(reader, token):
+    place = f"{reader.dashboard.top[0].context}.{reader.dashboard.top[0].position}"
+    assert reader.linked(place, token).pointed is None
+    assert "<mark" not in Strip(reader.linked(place, token)).html()
+    assert Strip(reader.linked(place, 2)).html().count('<mark id="token">') == 1
+
+
+def test_of_rows_with_one_context_the_first_alone_tells_its_tokens(reader):
+    told = []
+    for row in (row for group in reader.groups() for row in group.rows):
+        assert row.tells == (row.example.context not in told)
+        assert ("data-t=" in Strip(row).html()) == row.tells
+        told.append(row.example.context)
+    assert len(told) > len(set(told))

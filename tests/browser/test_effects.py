@@ -107,7 +107,7 @@ def test_the_switch_changes_what_is_underlined_in_place(latent):
 
 def test_u_goes_round_the_effects(latent):
     for under in ("direct", "off", "total"):
-        latent.keyboard.press("u")
+        latent.keyboard.press("b")
         expect(latent.locator("main")).to_have_attribute("data-under", under)
 
 

@@ -84,6 +84,7 @@ def test_pointing_at_a_point_describes_it_and_a_click_opens_it(drawn):
     expect(card).to_contain_text("density")
     drawn.mouse.click(x, y)
     expect(drawn).to_have_url(re.compile("/demo/sae/3$"))
+    drawn.wait_for_load_state("networkidle")
 
 
 def test_a_lasso_lists_what_it_holds_to_be_compared(drawn):
@@ -186,6 +187,7 @@ class TestTouch:
         assert "/map" in drawn.url
         link.tap()
         expect(drawn).to_have_url(re.compile("/demo/sae/3$"))
+        drawn.wait_for_load_state("networkidle")
 
 
 class TestWithoutScript:

@@ -3,14 +3,14 @@
 import pytest
 from playwright.sync_api import expect
 
-from featureviz.catalog.finding import gather
 from featureviz.catalog.models import Run
+from featureviz.catalog.runs import reindex
 
 
 @pytest.fixture
 def searchable(site):
     """A site whose run can be searched."""
-    gather(Run.objects.get())
+    reindex(Run.objects.get())
     return site
 
 

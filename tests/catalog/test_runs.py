@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from featureviz.catalog import claims, runs
+from featureviz.catalog.finding import opened
 from featureviz.catalog.models import Corpus, Dictionary, Job, LanguageModel, Latent, Run
 from tasks import jobs
 from tests.catalog import toy
@@ -52,6 +53,16 @@ def test_registering_a_finished_run_recomputes_nothing(store):
     again = toy.register(store)
     assert (again.state, again.published_at) == (Run.State.DONE, run.published_at)
     assert set(run.jobs.values_list("state", flat=True)) == {Job.State.DONE}
+
+
+def test_publishing_keeps_what_latents_are_found_by_and_gathering_anew_the_same(store):
+    run = finished(store)
+    folder = run.folder / "finding"
+    published = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert [token for token, _ in opened(run).tokens["fires"].of(2)] == [2, 1]
+    assert opened(run).fact("n_active").tolist() == [0, *[6] * 9]
+    runs.reindex(run)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == published
 
 
 def test_a_new_database_finds_what_the_store_has_and_only_the_rest_is_computed(store):

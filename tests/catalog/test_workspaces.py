@@ -13,7 +13,7 @@ from featureviz.catalog.permissions import Role
 from featureviz.catalog.reading import Grant, Reader, reading_as
 from tests.factories import make_run
 
-BEFORE = [("catalog", "0005_map_and_weights")]
+BEFORE = [("catalog", "0006_glances")]
 NOBODY = Reader(AnonymousUser())
 
 

@@ -1,8 +1,12 @@
 """How tokens read, in every script."""
 
-import pytest
+from collections import Counter
 
-from featureviz.dashboards.text import glyphs, main_script, readable, script_of, visible
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from featureviz.dashboards.text import drawn, glyphs, main_script, readable, script_of, visible
 
 
 def read(text: str, size: int) -> list[str]:
@@ -76,3 +80,19 @@ def test_marks_that_would_turn_the_page_are_named():
 
 def test_marks_that_scripts_need_stay():
     assert visible("می\u200cخواهم 👩\u200d🚀") == "می\u200cخواهم 👩\u200d🚀"
+
+
+@given(st.lists(st.sampled_from(["ab ", "1.", "Z", "ب", "ש", "かな", "漢字", "ж", "é", " "])))
+def test_the_script_is_the_one_most_letters_are_written_in_however_it_is_counted(words):
+    text = "".join(words)
+    counts = Counter(script.name for script in map(script_of, text) if script)
+    most = counts.most_common(1)[0][0] if counts else "latin"
+    kana = [name for name in counts if name in {"hiragana", "katakana"}]
+    assert main_script(text).name == (kana[0] if most == "cjk" and kana else most)
+
+
+@given(st.lists(st.sampled_from([b"a", b" b\n", "é".encode(), b"\xe3", b"\x81\x82", b"\xff"])))
+def test_what_is_drawn_is_the_visible_text_of_the_glyphs(pieces):
+    texts, firsts = drawn(pieces)
+    assert texts == tuple(visible(glyph.text) for glyph in glyphs(pieces))
+    assert list(firsts) == [glyph.first for glyph in glyphs(pieces)]

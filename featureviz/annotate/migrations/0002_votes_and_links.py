@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('annotate', '0001_initial'),
-        ('catalog', '0007_every_dictionary_in_a_workspace'),
+        ('catalog', '0008_every_dictionary_in_a_workspace'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('annotate', '0003_comments'),
-        ('catalog', '0007_every_dictionary_in_a_workspace'),
+        ('catalog', '0008_every_dictionary_in_a_workspace'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

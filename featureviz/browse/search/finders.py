@@ -170,7 +170,7 @@ class Finder:
         return strengths
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def held_by(index: RunIndex, phrase: Phrase) -> Held:
     """The examples of each latent that hold a phrase.
 

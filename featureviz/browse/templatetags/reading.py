@@ -1,16 +1,17 @@
 """Tags and filters of every template: numbers, tokens, strips, plots."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from django import template
+from django.template.context import Context
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from featureviz.browse import formats, plots
 from featureviz.browse.by_text import ByText
-from featureviz.browse.effects import PageEffects
 from featureviz.browse.ends import Ends, two_ended
+from featureviz.browse.example_rows import ExampleRows
 from featureviz.browse.profile import Shown
 from featureviz.browse.rows import Row
 from featureviz.browse.strips import Strip
@@ -28,7 +29,7 @@ for _format in (formats.whole, formats.fixed, formats.signed, formats.percent, f
 
 
 @register.filter
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 16)  # a vocabulary: what is worked out once for each token
 def token(text: str) -> SafeString:
     """A token on its chip: isolated, in its own language, blanks at its ends shown as ␣."""
     shown = visible(text)
@@ -42,10 +43,19 @@ def token(text: str) -> SafeString:
 
 
 @register.simple_tag
-def token_strip(row: Row, switches: Switches, effects: PageEffects | None = None) -> SafeString:
-    """One example's text."""
-    strip = Strip(row, spaces=switches.sp == "on", effects=effects)
+def token_strip(row: Row, switches: Switches) -> SafeString:
+    """One text."""
+    strip = Strip(row, spaces=switches.sp == "on")
     return mark_safe(strip.html())  # noqa: S308 - escapes its text
+
+
+@register.simple_tag(takes_context=True)
+def example_rows(context: Context, rows: Iterable[Row]) -> SafeString:
+    """Examples as list items, the way the page is drawn."""
+    page = context["page"]
+    elsewhere = str(context.get("elsewhere") or "")
+    drawn = ExampleRows(page.switches, page.effects, page.latent.index, elsewhere)
+    return mark_safe(drawn.html(rows))  # noqa: S308 - escapes its text
 
 
 @register.simple_tag
@@ -133,13 +143,6 @@ def switch_query(switches: Switches, **changes: str) -> str:
 def flip_query(switches: Switches, name: str) -> str:
     """The end of an address with one switch flipped."""
     return switches.query(**{name: switches.flipped(name)})
-
-
-@register.simple_tag
-def example_query(switches: Switches, row: Row) -> str:
-    """The end of the address that shows one example first."""
-    query = switches.query()
-    return f"{query}{'&' if query else '?'}ex={row.place}"
 
 
 def _blanks(count: int) -> str:

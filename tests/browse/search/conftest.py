@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from featureviz.annotate.explanations import Signature, write
-from featureviz.catalog.finding import gather
+from featureviz.catalog.runs import reindex
 from tests.factories import make_run
 
 
@@ -16,7 +16,7 @@ def run(store):
 
 def searchable(**given):
     run = make_run(**given)
-    gather(run)
+    reindex(run)
     return run
 
 

@@ -1,4 +1,4 @@
-"""`manage.py reindex`: what search finds latents by, gathered again from the dashboards."""
+"""`manage.py reindex`: the rows of latents and what they are found by, from the dashboards."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -7,14 +7,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from featureviz.browse.search.explanations import reindex_explanations
 from featureviz.catalog.addresses import current_run, readable_runs
-from featureviz.catalog.finding import gather
+from featureviz.catalog.runs import reindex
 from featureviz.dashboards.store import StoreError
 
 
 class Command(BaseCommand):
-    """Makes runs that were published before there was a search searchable."""
+    """Brings runs that an earlier version published to what tables and search need now."""
 
-    help = "Gather anew what latents are found by: of one dictionary, else of all."
+    help = "Write rows and what latents are found by anew: of one dictionary, else of all."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One dictionary, or none for all."""
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             runs = [run]
         for run in runs:
             try:
-                gather(run)
+                reindex(run)
             except StoreError as error:
                 raise CommandError(
                     f"{run.dictionary}: {error} `python manage.py precompute --resume "

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("catalog", "0006_workspaces")]
+    dependencies = [("catalog", "0007_workspaces")]
 
     operations = [
         migrations.AlterField(

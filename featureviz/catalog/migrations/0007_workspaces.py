@@ -18,7 +18,7 @@ def into_the_public_workspace(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0005_map_and_weights'),
+        ('catalog', '0006_glances'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
