@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-CHECKED := featureviz tasks tests bench docs manage.py
+CHECKED := featureviz tasks tests bench docs manage.py gunicorn.conf.py
 
 # The processes of one run share the cores; each alone would take all of them and wait for the rest.
 test test-sqlite test-postgres: export OMP_NUM_THREADS = 1

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
 BROKER_SCHEMES = {"redis", "rediss"}
@@ -69,6 +70,26 @@ def debug_stays_at_home(**_: Any) -> Sequence[CheckMessage]:
             id="featureviz.E003",
         )
     ]
+
+
+@register(Tags.security)
+def others_need_accounts(**_: Any) -> Sequence[CheckMessage]:
+    """Without accounts whoever reaches the site could be taken for its owner."""
+    if settings.FEATUREVIZ_ACCOUNTS or not _is_public():
+        return []
+    return [
+        Error(
+            "ALLOWED_HOSTS lets others in, and there are no accounts.",
+            hint="Set FEATUREVIZ_ACCOUNTS=1, or leave ALLOWED_HOSTS at localhost.",
+            id="featureviz.E004",
+        )
+    ]
+
+
+def refuse_others_without_accounts() -> None:
+    """Stop a web process that others would reach without accounts. Raises: ImproperlyConfigured."""
+    for message in others_need_accounts():
+        raise ImproperlyConfigured(str(message))
 
 
 @register(Tags.database)

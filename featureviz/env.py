@@ -26,6 +26,14 @@ def flag(name: str, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} is {value!r}; expected yes or no.")
 
 
+def choice(name: str, options: tuple[str, ...]) -> str:
+    """One of some words; the first is the default."""
+    value = text(name, options[0]).lower()
+    if value in options:
+        return value
+    raise ImproperlyConfigured(f"{name} is {value!r}; expected one of {', '.join(options)}.")
+
+
 def whole_number(name: str, default: int, at_least: int = 0) -> int:
     """A whole number, `at_least` or more."""
     value = text(name, str(default))

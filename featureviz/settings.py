@@ -35,6 +35,10 @@ def _secret_key() -> str:
 SECRET_KEY = _secret_key()
 DEBUG = env.flag("DEBUG", False)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+# A server in front may speak TLS for these; forms sent from their pages are ours.
+CSRF_TRUSTED_ORIGINS = [
+    f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"
+]
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
@@ -42,6 +46,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
     "featureviz.catalog",
     "featureviz.annotate",
     "featureviz.browse",
@@ -58,6 +65,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "featureviz.annotate.visits.visit",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "featureviz.browse.security.content_security_policy",
 ]
@@ -67,7 +76,7 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": False,
+        "APP_DIRS": True,  # for the parts of allauth's pages that are not ours
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
@@ -116,6 +125,10 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
+# Reached over TLS, through a server in front that says so in X-Forwarded-Proto.
+if env.flag("FEATUREVIZ_HTTPS", False):
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 # Whether anybody who reaches the site may cancel and resume runs, or only this very machine.
@@ -126,6 +139,68 @@ FEATUREVIZ_ADDRESS = env.address("FEATUREVIZ_ADDRESS")
 
 # The sites that may show a latent in a frame: `*` for all, `none`, or their addresses.
 FEATUREVIZ_EMBED_ANCESTORS = env.ancestors("FEATUREVIZ_EMBED_ANCESTORS", "*")
+
+# Accounts. Without them one local owner is signed in, and only this machine is served.
+FEATUREVIZ_ACCOUNTS = env.flag("FEATUREVIZ_ACCOUNTS", False)
+FEATUREVIZ_SIGNUP = env.choice("FEATUREVIZ_SIGNUP", ("closed", "invitation", "open"))
+LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "account_login", "front", "front"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCOUNT_ADAPTER = "featureviz.annotate.accounts.Accounts"
+SOCIALACCOUNT_ADAPTER = "featureviz.annotate.accounts.ProviderAccounts"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
+ACCOUNT_USERNAME_MIN_LENGTH = 2
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_SESSION_REMEMBER = True
+
+# Sign-in through others: a provider is offered where its application's id is given.
+_GITLAB = env.text("FEATUREVIZ_GITLAB_URL", "https://gitlab.com")
+SOCIALACCOUNT_PROVIDERS = {
+    provider: {"APPS": [{"client_id": client, "secret": secret, "settings": options}]}
+    for provider, client, secret, options in (
+        (
+            "github",
+            env.text("FEATUREVIZ_GITHUB_ID", ""),
+            env.text("FEATUREVIZ_GITHUB_SECRET", ""),
+            {},
+        ),
+        (
+            "gitlab",
+            env.text("FEATUREVIZ_GITLAB_ID", ""),
+            env.text("FEATUREVIZ_GITLAB_SECRET", ""),
+            {"gitlab_url": _GITLAB},
+        ),
+    )
+    if client
+}
+FEATUREVIZ_PROVIDER_ORIGINS = [
+    origin
+    for provider, origin in (("github", "https://github.com"), ("gitlab", _GITLAB))
+    if provider in SOCIALACCOUNT_PROVIDERS
+]
+INSTALLED_APPS += [f"allauth.socialaccount.providers.{name}" for name in SOCIALACCOUNT_PROVIDERS]
+
+# E-mail is sent where a server for it is named.
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+EMAIL_PORT = env.whole_number("EMAIL_PORT", 587, at_least=1)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = EMAIL_PORT == 587
+EMAIL_USE_SSL = EMAIL_PORT == 465
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "featureviz@localhost")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
 
 # Celery: a folder is the broker until FEATUREVIZ_BROKER_URL names a Redis.
 FEATUREVIZ_BROKER_URL = env.text("FEATUREVIZ_BROKER_URL", "")

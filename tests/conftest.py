@@ -7,6 +7,8 @@ import pytest
 
 from tests.environment import ROOT
 
+pytest_plugins = ["tests.people"]  # the cast: alice, bob, charlie
+
 # Playwright's event loop makes Django think that plain database calls are asynchronous.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 

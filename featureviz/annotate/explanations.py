@@ -6,14 +6,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from featureviz.annotate.models import Explanation, ExplanationVersion
+from featureviz.annotate.models import Explanation, ExplanationVersion, ExplanationVote, LatentLink
+from featureviz.annotate.texts import AnnotateError, clean, named_latents
 from featureviz.catalog.models import Dictionary
-
-LONGEST = 10_000  # characters
-
-
-class AnnotateError(ValueError):
-    """Something a person wrote that cannot be kept; the message is for people."""
 
 
 class CollisionError(AnnotateError):
@@ -31,16 +26,6 @@ class Signature:
 
     author: User | None = None
     model_name: str = ""
-
-
-def clean(text: str) -> str:
-    """A text as it is kept. Raises: AnnotateError when it is empty or too long."""
-    text = text.replace("\r\n", "\n").replace("\0", "").strip()
-    if not text:
-        raise AnnotateError("The text is empty. Write a sentence, or withdraw the explanation.")
-    if len(text) > LONGEST:
-        raise AnnotateError(f"The text has {len(text)} characters; {LONGEST} are allowed.")
-    return text
 
 
 @transaction.atomic
@@ -114,6 +99,16 @@ def take_back(explanation: Explanation) -> None:
     Explanation.objects.filter(pk=explanation.pk).update(withdrawn_at=None)
 
 
+def vote(explanation: Explanation, user: User, agrees: bool | None) -> None:
+    """Agree, disagree, or neither."""
+    if agrees is None:
+        ExplanationVote.objects.filter(explanation=explanation, user=user).delete()
+    else:
+        ExplanationVote.objects.update_or_create(
+            explanation=explanation, user=user, defaults={"agrees": agrees}
+        )
+
+
 def _locked(explanation: Explanation) -> Explanation:
     return Explanation.objects.select_for_update().get(pk=explanation.pk)
 
@@ -125,4 +120,9 @@ def _keep(explanation: Explanation, by: Signature) -> None:
         text=explanation.text,
         author=by.author,
         model_name=by.model_name,
+    )
+    explanation.links.all().delete()
+    LatentLink.objects.bulk_create(
+        LatentLink(explanation=explanation, dictionary=dictionary, index=index)
+        for dictionary, index in named_latents(explanation.text)
     )

@@ -3,9 +3,9 @@
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
+from featureviz.annotate.record import whole_record
 from featureviz.browse.health_page import health_record
 from featureviz.catalog.addresses import current_run, find_latent
-from featureviz.catalog.record import latent_record
 from featureviz.dashboards.store import StoreError
 
 
@@ -16,7 +16,7 @@ def feature(request: HttpRequest, model: str, dictionary: str, index: str) -> Js
     if latent is None:
         return _json({"error": f"There is no latent at {model}/{dictionary}/{index}."}, 404)
     try:
-        return _json(latent_record(latent))
+        return _json(whole_record(latent))
     except StoreError:
         again = f"python manage.py precompute --resume {latent.run.key[:8]}"
         return _json({"error": f"The run's files are gone from the store; `{again}`."}, 503)

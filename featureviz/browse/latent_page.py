@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from featureviz.browse.attention import Sourced, sourced
+from featureviz.browse.comments import CommentsPanel
 from featureviz.browse.effects import PageEffects
 from featureviz.browse.ends import Ends
+from featureviz.browse.explanations import ExplanationsPanel
 from featureviz.browse.formats import duration
+from featureviz.browse.lists import MarksPanel
 from featureviz.browse.logits import LogitForm, logit_forms
 from featureviz.browse.profile import ProfilePanel
 from featureviz.browse.related import RelatedPanel
@@ -83,6 +86,21 @@ class LatentPage:
     def related(self) -> RelatedPanel:
         """The latents that go with it."""
         return RelatedPanel.of(self.latent)
+
+    @cached_property
+    def explanations(self) -> ExplanationsPanel:
+        """What people and models say of it."""
+        return ExplanationsPanel(self.latent)
+
+    @cached_property
+    def marks(self) -> MarksPanel:
+        """Its tags, and the lists it may be put into."""
+        return MarksPanel(self.latent)
+
+    @cached_property
+    def comments(self) -> CommentsPanel:
+        """What people say on it, on its examples, on their tokens."""
+        return CommentsPanel(self.latent, self.place, self.token)
 
     @cached_property
     def linked(self) -> Row | None:

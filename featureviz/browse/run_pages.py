@@ -5,7 +5,7 @@ Nothing of a run's latents is shown here; a reader finds them once the run is pu
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -21,7 +21,7 @@ from featureviz.celery import enqueue
 @require_safe
 def every(request: HttpRequest) -> HttpResponse:
     """All runs, newest first."""
-    found = Run.objects.select_related("dictionary__model", "corpus")
+    found = Run.objects.reachable().select_related("dictionary__model", "corpus")
     return render(request, "browse/runs.html", {"rows": [RunStatus(run) for run in found]})
 
 
@@ -43,7 +43,7 @@ def live(request: HttpRequest, key: str) -> HttpResponse:
 def cancel(request: HttpRequest, key: str) -> HttpResponse:
     """Stop a run; what is done is kept."""
     run = _run_or_404(key)
-    if not may_control(request):
+    if not may_control(request, run):
         return _refused(request, run)
     try:
         runs.cancel(run)
@@ -58,7 +58,7 @@ def cancel(request: HttpRequest, key: str) -> HttpResponse:
 def resume(request: HttpRequest, key: str) -> HttpResponse:
     """Let the workers go on with a run."""
     run = _run_or_404(key)
-    if not may_control(request):
+    if not may_control(request, run):
         return _refused(request, run)
     if run.state in ACTIVE:
         messages.info(request, "This run goes on already.")
@@ -71,7 +71,7 @@ def resume(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _context(request: HttpRequest, run: Run) -> dict[str, object]:
-    return {"status": RunStatus(run), "run": run, "may_control": may_control(request)}
+    return {"status": RunStatus(run), "run": run, "may_control": may_control(request, run)}
 
 
 def _refused(request: HttpRequest, run: Run) -> HttpResponse:
@@ -83,4 +83,5 @@ def _run_or_404(key: str) -> Run:
         run = runs.find(key)
     except runs.CatalogError as error:
         raise Http404(str(error)) from error
-    return Run.objects.select_related("dictionary__model", "corpus").get(pk=run.pk)
+    reachable = Run.objects.reachable().select_related("dictionary__model", "corpus")
+    return get_object_or_404(reachable, pk=run.pk)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 _OURS = (
@@ -13,7 +14,8 @@ _OURS = (
     "connect-src 'self'",
     "manifest-src 'self'",
     "base-uri 'none'",
-    "form-action 'self'",
+    # signing in through a provider is a form of ours that ends at its site
+    " ".join(("form-action 'self'", *settings.FEATUREVIZ_PROVIDER_ORIGINS)),
 )
 
 

@@ -31,7 +31,7 @@ _UNFINISHED = (Run.State.PLANNED, Run.State.RUNNING, Run.State.FAILED)
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
     """What is here."""
-    unfinished = Run.objects.filter(published_at=None, state__in=_UNFINISHED)
+    unfinished = Run.objects.reachable().filter(published_at=None, state__in=_UNFINISHED)
     context = {
         "models": _by_model(_counted(readable_runs())),
         "suggestions": suggestions(),

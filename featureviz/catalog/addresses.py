@@ -22,8 +22,10 @@ def current_run(model: str, dictionary: str) -> Run | None:
 
 def find_latent(model: str, dictionary: str, index: int) -> Latent | None:
     """The latent at an address, its run, dictionary, model and corpus along with it."""
-    run = current_run(model, dictionary)
-    latent = Latent.objects.readable().filter(run=run, index=index).first() if run else None
-    if latent and run:
-        latent.run = run
-    return latent
+    latents = Latent.objects.readable().select_related(
+        "run__dictionary__model", "run__dictionary__workspace", "run__corpus"
+    )
+    named = latents.filter(
+        run__dictionary__model__name=model, run__dictionary__name=dictionary, index=index
+    )
+    return named.order_by("run__published_at").last()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import secrets
 import uuid
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -15,6 +16,8 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from featureviz.catalog.permissions import Role
+from featureviz.catalog.reading import Reader, reader
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.relations import Relations
 from featureviz.dashboards.schema import Dashboard
@@ -23,10 +26,11 @@ from featureviz.dashboards.store import read_dashboard, read_relations
 _open = lru_cache(maxsize=16)(StoredCorpus)  # a vocabulary takes milliseconds to read
 # first segments of addresses that no model may take
 RESERVED = (
-    "accounts", "api", "compare", "components", "embed", "questions", "runs", "s", "search",
-    "static",
+    "accounts", "api", "compare", "components", "embed", "lists", "questions", "runs", "s",
+    "search", "static", "workspaces",
 )  # fmt: skip
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+DEFAULT_WORKSPACE = "public"  # its slug
 is_name = RegexValidator(rf"^{NAME_PATTERN}\Z", "Use letters, digits, dots, dashes, underscores.")
 
 
@@ -35,6 +39,11 @@ def is_model_name(name: str) -> None:
     is_name(name)
     if name in RESERVED:
         raise ValidationError("Addresses that begin so are this site's own.")
+
+
+def new_token() -> str:
+    """What nobody guesses: 256 random bits, for an address."""
+    return secrets.token_urlsafe(32)
 
 
 class LanguageModel(models.Model):
@@ -52,6 +61,114 @@ class LanguageModel(models.Model):
         return self.name
 
 
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    """Rules about workspaces."""
+
+    def reachable(self, by: Reader | None = None) -> Self:
+        """Those somebody may read; the person who asks now, when none is given."""
+        by = by or reader()
+        if by.sees_all:
+            return self
+        visible = Q(visibility=Workspace.Visibility.PUBLIC)
+        if by.tokens:
+            visible |= Q(visibility=Workspace.Visibility.LINK, token__in=by.tokens)
+        if by.user_id is not None:
+            visible |= Q(pk__in=Membership.objects.filter(user=by.user_id).values("workspace"))
+        return self.filter(visible)
+
+
+class Workspace(models.Model):
+    """What belongs to a group of people: dictionaries, and with them runs, models, corpora.
+
+    A model is seen where a dictionary of it is, a corpus where a run over it is.
+    """
+
+    class Visibility(models.TextChoices):
+        """Who may read what it holds, besides its members."""
+
+        PRIVATE = "private", "Members only"
+        LINK = "link", "Whoever has its link"
+        PUBLIC = "public", "Everybody"
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=100)
+    visibility = models.CharField(max_length=7, choices=Visibility, default=Visibility.PRIVATE)
+    token = models.CharField(max_length=43, unique=True, default=new_token)  # of its link
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """Its page."""
+        return reverse("workspace", args=[self.slug])
+
+
+class Membership(models.Model):
+    """A person's role in a workspace."""
+
+    ROLES = [
+        (role.value, role.name.lower())
+        for role in (Role.READER, Role.ANNOTATOR, Role.EDITOR, Role.OWNER)
+    ]
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.PositiveSmallIntegerField(choices=ROLES)
+    since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-role", "user__username"]
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="member_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.get_role_display()} of {self.workspace}"
+
+
+class Invitation(models.Model):
+    """A link that makes whoever follows it a member; it serves until it is revoked or expires."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="invitations")
+    token = models.CharField(max_length=43, unique=True, default=new_token)
+    role = models.PositiveSmallIntegerField(choices=Membership.ROLES)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    n_used = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"Invitation to {self.workspace} as {self.get_role_display()}"
+
+
+def default_workspace() -> int:
+    """The key of the workspace that takes what nobody put elsewhere; public when it is made."""
+    return Workspace.objects.get_or_create(
+        slug=DEFAULT_WORKSPACE,
+        defaults={"name": "Public", "visibility": Workspace.Visibility.PUBLIC},
+    )[0].pk
+
+
+class DictionaryQuerySet(models.QuerySet["Dictionary"]):
+    """Rules about dictionaries; the one home of who may read a whole one."""
+
+    def reachable(self, by: Reader | None = None) -> Self:
+        """Those somebody may read, whether something of them is published or not."""
+        by = by or reader()
+        if by.sees_all:
+            return self
+        granted = [grant.dictionary for grant in by.grants if grant.index is None]
+        return self.filter(Q(workspace__in=Workspace.objects.reachable(by)) | Q(pk__in=granted))
+
+
 class Dictionary(models.Model):
     """A set of latents read at a hook point of a language model."""
 
@@ -63,12 +180,21 @@ class Dictionary(models.Model):
     hook = models.CharField(max_length=200)  # blocks.0.mlp.hook_post
     d_in = models.PositiveIntegerField()
     d_sae = models.PositiveIntegerField()
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="dictionaries")
+
+    objects = DictionaryQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["model", "name"], name="dictionary_name")]
 
     def __str__(self) -> str:
         return f"{self.model.name}/{self.name}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Keep it; where nobody said whose it is, it goes to the default workspace."""
+        if self.workspace_id is None:
+            self.workspace_id = default_workspace()
+        super().save(*args, **options)
 
     def get_absolute_url(self) -> str:
         """The dictionary's page."""
@@ -96,9 +222,18 @@ class Corpus(models.Model):
 class RunQuerySet(models.QuerySet["Run"]):
     """Rules about runs; the only home of who may read one."""
 
-    def readable(self) -> Self:
-        """Runs a reader may see: published ones."""
+    def reachable(self, by: Reader | None = None) -> Self:
+        """Runs of dictionaries somebody may read, published or not."""
+        by = by or reader()
+        return self if by.sees_all else self.filter(dictionary__in=Dictionary.objects.reachable(by))
+
+    def published(self) -> Self:
+        """Runs that are done and shown."""
         return self.filter(published_at__isnull=False)
+
+    def readable(self, by: Reader | None = None) -> Self:
+        """Runs somebody may see: published ones, of what they may read."""
+        return self.published().reachable(by)
 
 
 class Run(models.Model):
@@ -231,9 +366,15 @@ ALIVE = Q(n_active__gt=0) | Q(n_negative__gt=0)
 class LatentQuerySet(models.QuerySet["Latent"]):
     """Rules about latents."""
 
-    def readable(self) -> Self:
-        """Latents of runs a reader may see."""
-        return self.filter(run__in=Run.objects.readable())
+    def readable(self, by: Reader | None = None) -> Self:
+        """Latents of runs somebody may see, and those a share link opens one by one."""
+        by = by or reader()
+        readable = Q(run__in=Run.objects.readable(by))
+        for grant in by.grants:
+            if grant.index is not None:
+                opened = Q(run__dictionary=grant.dictionary, index=grant.index)
+                readable |= opened & Q(run__published_at__isnull=False)
+        return self.filter(readable)
 
     def alive(self) -> Self:
         """Latents that fired, at either end."""

@@ -80,10 +80,12 @@ def of(run: Run) -> list[Relation]:
             problem=Max("problem", filter=Q(state=Job.State.FAILED)),
         )
     )
-    others = Run.objects.select_related("dictionary__model").in_bulk([row["other"] for row in rows])
+    readable = Run.objects.readable().select_related("dictionary__model")
+    others = readable.in_bulk([row["other"] for row in rows])
     found: dict[int, Relation] = {}
     for row in rows:
-        other = others[row["other"]]
+        if (other := others.get(row["other"])) is None:
+            continue  # of a workspace that is not this reader's
         relation = Relation(run, other, not row["undone"], row["problem"] or "")
         before = found.get(other.dictionary_id)
         if before is None or relation.is_whole or not before.is_whole:
@@ -98,7 +100,7 @@ def _counterparts(run: Run) -> list[Run]:
     """
     if run.ends > 1:
         return []
-    others = Run.objects.readable().filter(corpus=run.corpus_id)
+    others = Run.objects.published().filter(corpus=run.corpus_id)
     others = others.exclude(dictionary=run.dictionary_id).order_by("published_at")
     newest = {other.dictionary_id: other for other in others if other.ends == 1}
     return [run, *newest.values()]

@@ -119,7 +119,8 @@ def register(
 
 def find(key: str) -> Run:
     """The run whose key begins so. Raises: CatalogError when none or several do."""
-    found = list(Run.objects.filter(key__startswith=key).select_related("dictionary__model")[:2])
+    runs = Run.objects.reachable().filter(key__startswith=key)
+    found = list(runs.select_related("dictionary__model")[:2])
     if len(found) == 1:
         return found[0]
     count = "several runs' keys begin" if found else "no run's key begins"

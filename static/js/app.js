@@ -1,9 +1,11 @@
 // Every page is complete without these modules; each adds one behaviour.
 import { startAsking } from "./asking.js";
 import { startCopy } from "./copy.js";
+import { startDrafts } from "./drafts.js";
 import { startHistogram } from "./histogram.js";
 import { startKeys } from "./keys.js";
 import { startLadder } from "./ladder.js";
+import { startLinkCards } from "./linkcard.js";
 import { startPeaks } from "./peaks.js";
 import { startPointer } from "./pointer.js";
 import { startPoll } from "./poll.js";
@@ -16,7 +18,9 @@ import { startTheme } from "./theme.js";
 
 startTheme();
 startCopy();
+startDrafts();
 startKeys();
+startLinkCards();
 startPoll();
 startPanels();
 startSearch();

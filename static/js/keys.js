@@ -4,6 +4,7 @@ import { turnRead } from "./peaks.js";
 import { goTo } from "./rows.js";
 import { cycle, flip } from "./switches.js";
 import { step } from "./table.js";
+import { comment, explain } from "./write.js";
 
 const STORED = "featureviz-single-keys";
 
@@ -30,6 +31,8 @@ const ACTS = {
   v: () => onLatent(() => cycle("view")),
   n: () => onLatent(() => flip("num")),
   s: () => enter("silent"),
+  e: explain,
+  c: comment,
   p: () => turnRead(),
   x: () => document.activeElement.closest(".group")?.querySelector("[data-copy-rows]")?.click() ?? false,
   y: () => void copyLink(),

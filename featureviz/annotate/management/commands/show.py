@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from featureviz.annotate.record import whole_record
 from featureviz.catalog.addresses import find_latent, readable_runs
 from featureviz.catalog.models import Latent
-from featureviz.catalog.record import latent_record
 from featureviz.dashboards.store import StoreError
 
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             self.stdout.writelines(f"{run.dictionary}\n" for run in readable_runs())
             return
         try:
-            record = latent_record(_latent(options["address"]))
+            record = whole_record(_latent(options["address"]))
         except StoreError as error:
             raise CommandError(f"The run's files are damaged: {error}", returncode=2) from error
         self.stdout.write(json.dumps(record, ensure_ascii=False))
