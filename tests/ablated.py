@@ -4,6 +4,7 @@ from itertools import cycle
 
 import msgspec
 
+from featureviz.browse.kept import KEPT
 from featureviz.catalog.models import Run
 from featureviz.dashboards.schema import Dashboard, Example, TokenEffect, TokenWeight
 from featureviz.dashboards.store import read_dashboard, write_pack
@@ -19,6 +20,7 @@ def give_effects(run: Run, groups: str = "all", direct: str = "own") -> Run:
         first = int(path.stem) * BLOCK_SIZE
         boards = [read_dashboard(path, first + number) for number in range(BLOCK_SIZE)]
         write_pack(path, [_ablated(board, run, groups, direct) for board in boards])
+    KEPT.clear()  # packs of a real run never change
     return run
 
 

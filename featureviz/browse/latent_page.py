@@ -1,6 +1,6 @@
 """Everything a latent's page shows, gathered before it is drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from featureviz.browse.profile import ProfilePanel
 from featureviz.browse.related import RelatedPanel
 from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.scale import Scale
-from featureviz.browse.switches import Switches
+from featureviz.browse.switches import OWN, Switches
 from featureviz.browse.typed_text import OwnText
 from featureviz.catalog.models import Latent, Run
 from featureviz.dashboards.corpora import StoredCorpus
@@ -57,6 +57,17 @@ class LatentPage:
         ends = Ends.of(dashboard, switches, latent.index)
         shown = ends.shown.dashboard if ends else dashboard
         return cls(latent, shown, switches, query.get("ex", ""), _asked_token(query), ends)
+
+    @cached_property
+    def decided_by(self) -> Hashable | None:
+        """What decides how its numbers and examples are drawn; none where what a reader typed does.
+
+        Effects that were asked for are in a pack of their own, written once.
+        """
+        if self.switches.text or self.switches.kind.startswith(OWN):
+            return None
+        asked = self.run.asked_pack(self.latent.index).exists()
+        return (self.run.folder, self.latent.index, asked, self.scale.full, self.switches)
 
     @property
     def run(self) -> Run:

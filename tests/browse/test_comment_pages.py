@@ -68,9 +68,9 @@ def test_a_place_that_is_none_is_refused(team, browsers, place):
 
 def test_the_form_is_on_the_example_and_token_of_the_address(team, browsers):
     html = page(browsers["bob"], f"{PAGE}?ex=0.4&tok=7")
-    assert re.search(r'value="0\.4:7" selected>token 7', html)
+    assert re.search(r'value="0\.4:7"\s+selected>token 7', html)
     html = page(browsers["bob"], f"{PAGE}?ex=0.4&tok=%3Cb")
-    assert re.search(r'value="0\.4" selected>example', html)
+    assert re.search(r'value="0\.4"\s+selected>example', html)
 
 
 def test_a_settled_thread_is_folded_and_an_answer_opens_it(thread, browsers):

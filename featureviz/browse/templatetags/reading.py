@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from django import template
+from django.template.base import Parser, Token
 from django.template.context import Context
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -12,6 +13,7 @@ from featureviz.browse import formats, plots
 from featureviz.browse.by_text import ByText
 from featureviz.browse.ends import Ends, two_ended
 from featureviz.browse.example_rows import ExampleRows
+from featureviz.browse.kept import KEPT
 from featureviz.browse.profile import Shown
 from featureviz.browse.rows import Row
 from featureviz.browse.strips import Strip
@@ -143,6 +145,30 @@ def switch_query(switches: Switches, **changes: str) -> str:
 def flip_query(switches: Switches, name: str) -> str:
     """The end of an address with one switch flipped."""
     return switches.query(**{name: switches.flipped(name)})
+
+
+@register.tag
+def kept(parser: Parser, token: Token) -> template.Node:
+    """`{% kept "name" %} … {% endkept %}`: a part of a latent's page that is drawn once.
+
+    Only what `page.decided_by` names may decide how it looks; where that is none, it is drawn anew.
+    """
+    _, name = token.split_contents()
+    nodes = parser.parse(("endkept",))
+    parser.delete_first_token()
+    return _Kept(name.strip('"'), nodes)
+
+
+class _Kept(template.Node):
+    def __init__(self, name: str, nodelist: template.NodeList) -> None:
+        self.name = name
+        self.nodelist = nodelist
+
+    def render(self, context: Context) -> SafeString:
+        decided_by = context["page"].decided_by
+        if decided_by is None:
+            return self.nodelist.render(context)
+        return KEPT.part((self.name, decided_by), lambda: self.nodelist.render(context))
 
 
 def _blanks(count: int) -> str:

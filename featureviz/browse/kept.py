@@ -1,0 +1,55 @@
+"""Parts of a page that are drawn once and kept: what a run's numbers alone decide.
+
+A latent's dashboard never changes, so its plots, tables and examples look the same to every reader
+and at every visit. What people write, what a reader may see and what was typed is drawn anew.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+
+from django.utils.safestring import SafeString, mark_safe
+
+MOST_BYTES = 64 << 20  # in one process; a latent's parts are a third of a megabyte
+
+
+class Kept:
+    """Drawn parts by what decides them, as UTF-8; those not asked for longest go first."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most = most_bytes
+        self._parts: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def part(self, key: Hashable, draw: Callable[[], SafeString]) -> SafeString:
+        """The part under this key, drawn if it is not there."""
+        with self._lock:
+            found = self._parts.get(key)
+            if found is not None:
+                self._parts.move_to_end(key)
+        if found is not None:
+            return mark_safe(found.decode())  # noqa: S308 - as a template drew it
+        drawn = draw()  # two readers at once may draw it twice; that harms nobody
+        with self._lock:
+            self._keep(key, drawn.encode())
+        return drawn
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._parts.clear()
+            self._bytes = 0
+
+    def _keep(self, key: Hashable, drawn: bytes) -> None:
+        self._bytes += len(drawn) - len(self._parts.pop(key, b""))
+        self._parts[key] = drawn
+        while self._bytes > self._most:
+            _, oldest = self._parts.popitem(last=False)
+            self._bytes -= len(oldest)
+
+
+KEPT = Kept()
