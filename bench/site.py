@@ -97,6 +97,8 @@ def fill_database(n_latents: int) -> None:
 
 def explain(dictionary: int, n_latents: int) -> None:
     """A pinned explanation of every fifth latent, signed by a model."""
+    from django.db import connection  # noqa: PLC0415
+
     from featureviz.annotate.models import Explanation  # noqa: PLC0415
     from featureviz.browse.search.explanations import reindex_explanations  # noqa: PLC0415
 
@@ -115,6 +117,9 @@ def explain(dictionary: int, n_latents: int) -> None:
         batch_size=1000,
     )
     reindex_explanations()
+    if connection.vendor == "postgresql":  # as its own upkeep does within a minute
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
 
 
 def write_corpus(folder: Path) -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.utils import timezone
 
@@ -421,3 +421,8 @@ def _write_latents(run: Run, rows: Iterable[_Row]) -> None:
             update_fields=columns,
         )
     Run.objects.filter(pk=run.pk).update(latents_written_at=timezone.now())
+    if (
+        connection.vendor == "postgresql"
+    ):  # else its planner takes the table to be empty for a while
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(Latent._meta.db_table)}")
