@@ -49,21 +49,23 @@ def rows() -> Iterator[Row]:
 
 def _ratios(name: str, bench: Bench, store: Path) -> Iterator[Row]:
     folder = store / "runs" / bench.plan.key
-    sketch, written, losses = [], [], []
+    sketch, alone, written, losses = [], [], [], []
     whole(bench)  # warm: compiled, files cached
     for _ in range(_REPEATS):
         least = seconds(lambda: bare(bench))
         shutil.rmtree(folder)
         shards = seconds(lambda: _shards(bench))
         sketches = seconds(lambda: _sketches(bench))
-        packs = seconds(lambda: _packs(bench)) + seconds(lambda: relations(bench))
+        packs, related = seconds(lambda: _packs(bench)), seconds(lambda: relations(bench))
         sketch.append((shards + sketches, least))
-        written.append((shards + packs, least))
+        alone.append((shards + packs, least))
+        written.append((shards + packs + related, least))
         losses.append((seconds(bench.health), least))
     tokens = bench.corpus.facts.n_tokens
     note = f"{tokens:,} tokens, bare {least:.1f} s"
     yield ratio(f"bookkeeping_ratio {name}", sketch, 1.15, note)
     yield ratio(f"dashboard_ratio {name}", written, 1.40, "windows, logits, relations, written")
+    yield ratio(f"dashboard_ratio {name}, relations apart", alone, None, "which are jobs after it")
     yield ratio(f"health {name}", losses, None, "once a dictionary, 128 contexts")
 
 

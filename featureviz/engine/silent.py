@@ -42,6 +42,7 @@ class _Shard(NamedTuple):
     slices: LatentSlices
     token_starts: npt.NDArray[np.int64]  # [d_vocab + 1]; token t has token_places from … to …
     token_places: npt.NDArray[np.uint32]  # ascending within a token
+    token_contexts: npt.NDArray[np.uint32]  # of the shard, likewise
     origin: int  # place of the shard's first position in the corpus
     n_contexts: int
     n_ctx: int
@@ -101,7 +102,10 @@ def _read(
     actives = Actives(places, tokens, np.empty(len(places), np.float32))
     by_token = by_latent(actives, ground.d_vocab)
     slices = read_slices(spool.paths[number], latents.start, latents.stop)
-    return _Shard(slices, by_token.starts, by_token.places, origin, len(counted), n_ctx)
+    in_contexts = by_token.places // np.uint32(n_ctx)
+    return _Shard(
+        slices, by_token.starts, by_token.places, in_contexts, origin, len(counted), n_ctx
+    )
 
 
 def _offer_shard(
@@ -125,7 +129,7 @@ def _offer_shard(
 def _offer(
     selection: Selection, tokens: _Favourites, shard: _Shard, first_latent: int, seed: int
 ) -> None:
-    starts, places = shard.slices.starts, shard.slices.places
+    starts, places, n_ctx = shard.slices.starts, shard.slices.places, np.uint32(shard.n_ctx)
     lowest = np.empty(shard.n_contexts)  # priority drawn by a context's choice
     chosen = np.empty(shard.n_contexts, np.int64)  # that choice, a place of the corpus
     active = np.empty(shard.n_contexts, np.bool_)
@@ -133,14 +137,14 @@ def _offer(
         state = latent_state(seed, first_latent + latent)
         lowest[:], active[:] = np.inf, False
         for entry in range(starts[latent], starts[latent + 1]):
-            active[places[entry] // shard.n_ctx] = True
+            active[places[entry] // n_ctx] = True
         for number in range(tokens.starts[latent], tokens.starts[latent + 1]):
             token = tokens.tokens[number]
             for at in range(shard.token_starts[token], shard.token_starts[token + 1]):
-                place: int = shard.origin + shard.token_places[at]
-                context: int = (place - shard.origin) // shard.n_ctx
+                context = shard.token_contexts[at]
                 if active[context]:
                     continue
+                place: int = shard.origin + shard.token_places[at]
                 drawn = priority(state, place, _SALT)
                 if drawn < lowest[context]:
                     lowest[context], chosen[context] = drawn, place
