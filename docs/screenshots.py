@@ -64,6 +64,12 @@ def find_pages(browser: Browser, address: str, latent: str | None) -> dict[str, 
         "runs": urljoin(address, "/runs/"),
         "components": urljoin(address, "/components/"),
         "latent-shared-scale": f"{shown}?scale=all",
+        "text": f"{shown}?text=def+visit(self):#own-text",
+        "by-text": urljoin(address, "/search/text?text=def+visit(self):+return+None"),
+        "search": urljoin(address, "/search?q=self"),
+        "compare": urljoin(address, f"/compare?a={_name(shown)}&b={_next(shown)}"),
+        "map": urljoin(address, f"{table}map"),
+        "health": urljoin(address, f"{table}health"),
         "embed": shown.replace(address.rstrip("/"), f"{address.rstrip('/')}/embed"),
     }
     page.goto(pages["runs"])
@@ -76,6 +82,17 @@ def find_pages(browser: Browser, address: str, latent: str | None) -> dict[str, 
     return pages
 
 
+def _name(shown: str) -> str:
+    """The latent at an address, as `compare` takes it."""
+    return "/".join(shown.split("?")[0].split("/")[-3:])
+
+
+def _next(shown: str) -> str:
+    """A latent beside it."""
+    *place, index = _name(shown).split("/")
+    return "/".join([*place, str(int(index) + 1)])
+
+
 def take(
     browser: Browser, pages: dict[str, str], options: argparse.Namespace, size: str, theme: str
 ) -> None:
@@ -86,6 +103,8 @@ def take(
         if options.only and not name.startswith(options.only):
             continue
         page.goto(address)
+        if name == "map":
+            page.locator("#how").wait_for(timeout=120_000)  # a worker may have to make it first
         page.screenshot(path=options.folder / f"{name}-{size}-{theme}.png")
         for state in states(page, name, size):
             page.screenshot(path=options.folder / f"{name}-{state}-{size}-{theme}.png")

@@ -25,6 +25,22 @@ PAGES = [
     "/runs/{key}/",
     "/components/",
     "/embed/demo/sae/3",
+    "/search",
+    "/search?q=self+density:<90%25+foo:x",
+    "/search?q=zzz",
+    "/search/text",
+    "/search/text?text=def+walk",
+    "/compare",
+    "/compare?a=demo/sae/3&b=demo/sae/4",
+    "/demo/sae/map",
+    "/demo/sae/3/effects",
+    "/demo/sae/3?text=def+walk",
+    "/demo/sae/?cols=about,max,norm&density=>90%25",
+    "/accounts/",
+    "/accounts/notifications/",
+    "/lists/",
+    "/s/",
+    "/workspaces/",
 ]
 
 
