@@ -84,7 +84,7 @@ def find_pages(browser: Browser, address: str, latent: str | None) -> dict[str, 
 
 def _name(shown: str) -> str:
     """The latent at an address, as `compare` takes it."""
-    return "/".join(shown.split("?")[0].split("/")[-3:])
+    return "/".join(shown.split("?", maxsplit=1)[0].split("/")[-3:])
 
 
 def _next(shown: str) -> str:
