@@ -14,6 +14,11 @@ from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from featureviz.annotate.rating_models import (  # noqa: F401 - Django looks for models here
+    RatedLatent,
+    Rating,
+    RatingSession,
+)
 from featureviz.catalog.models import Dictionary, Run, Workspace, new_token
 from featureviz.catalog.reading import reader_for
 
