@@ -18,6 +18,7 @@ from featureviz.annotate.rating_models import (  # noqa: F401 - Django looks for
     RatedLatent,
     Rating,
     RatingSession,
+    is_rater,
 )
 from featureviz.catalog.models import Dictionary, Run, Workspace, new_token
 from featureviz.catalog.reading import reader_for

@@ -34,13 +34,22 @@ def keep(latent: RatedLatent, rater: User, answers: Answers) -> Rating:
     return rating
 
 
-@transaction.atomic
 def submit(latent: RatedLatent, rater: User, answers: Answers, asked: tuple[str, ...]) -> Rating:
     """Lock whole answers, about the groups of the latent that have examples.
 
     The last submission closes the session. Raises: AnnotateError; LockedError.
     """
-    rating = keep(latent, rater, rubric.checked(answers, asked))
+    return _submit(latent, rater, rubric.checked(answers, asked))
+
+
+def submit_none(latent: RatedLatent, rater: User, asked: tuple[str, ...]) -> Rating:
+    """Lock that the rater can make nothing of it: no points. Raises: LockedError."""
+    return _submit(latent, rater, rubric.without_hypothesis(asked))
+
+
+@transaction.atomic
+def _submit(latent: RatedLatent, rater: User, answers: Answers) -> Rating:
+    rating = keep(latent, rater, answers)
     Rating.objects.filter(pk=rating.pk).update(submitted_at=timezone.now())
     sessions.close_when_rated(latent.session)
     rating.refresh_from_db()
