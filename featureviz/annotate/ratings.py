@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from featureviz.annotate import rubric, sessions
-from featureviz.annotate.models import RatedLatent, Rating, RatingSession
+from featureviz.annotate.rating_models import RatedLatent, Rating, RatingSession
 from featureviz.annotate.rubric import Answers
 from featureviz.annotate.texts import AnnotateError
 

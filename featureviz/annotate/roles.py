@@ -3,13 +3,8 @@
 from functools import singledispatch
 from typing import NamedTuple
 
-from featureviz.annotate.models import (
-    Comment,
-    Explanation,
-    LatentList,
-    RatingSession,
-    ShareLink,
-)
+from featureviz.annotate.models import Comment, Explanation, LatentList, ShareLink
+from featureviz.annotate.rating_models import RatingSession
 from featureviz.catalog.models import Dictionary, Latent, Membership, Run, Workspace
 from featureviz.catalog.permissions import Action, Kind, Role, allows
 from featureviz.catalog.reading import Reader, reader

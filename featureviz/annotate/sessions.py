@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from featureviz.annotate.models import RatedLatent, RatingSession
+from featureviz.annotate.rating_models import RatedLatent, RatingSession
 from featureviz.annotate.roles import may
 from featureviz.annotate.texts import AnnotateError
 from featureviz.catalog.models import Dictionary, Run, Workspace

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from django.utils.safestring import SafeString, mark_safe
 
 from featureviz.annotate import rubric
-from featureviz.annotate.models import RatedLatent, Rating
+from featureviz.annotate.rating_models import RatedLatent, Rating
 from featureviz.annotate.rubric import Answers
 from featureviz.annotate.texts import AnnotateError
 from featureviz.browse.formats import fixed
@@ -77,7 +77,7 @@ class RatingPage:
     @cached_property
     def groups(self) -> list[Asked]:
         """The strongest contexts and the intervals that have examples, strongest first."""
-        found = []
+        found: list[Asked] = []
         for group in self._reader.groups():
             name = group.number or group.anchor
             if group.rows and name in rubric.GROUPS:

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from featureviz.annotate import ratings, sessions
-from featureviz.annotate.models import RatedLatent, RatingSession, is_rater
+from featureviz.annotate.rating_models import RatedLatent, RatingSession, is_rater
 from featureviz.annotate.roles import may
 from featureviz.annotate.sessions import Asked
 from featureviz.annotate.texts import AnnotateError

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 import featureviz
 from featureviz.annotate import rubric
 from featureviz.annotate.agreement import Spread, alpha
-from featureviz.annotate.models import RatedLatent, Rating, RatingSession
+from featureviz.annotate.rating_models import RatedLatent, Rating, RatingSession
 from featureviz.browse.rating_plots import score_plot
 from featureviz.catalog.models import Dictionary, Run
 

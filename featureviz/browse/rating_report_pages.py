@@ -6,7 +6,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from featureviz.annotate import rubric
-from featureviz.annotate.models import RatingSession
+from featureviz.annotate.rating_models import RatingSession
 from featureviz.browse.rating_report import Report
 from featureviz.browse.refusals import refused
 

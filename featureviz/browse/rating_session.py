@@ -6,7 +6,7 @@ from functools import cached_property
 from django.contrib.auth.models import AnonymousUser, User
 
 from featureviz.annotate import sessions
-from featureviz.annotate.models import Rating, RatingSession
+from featureviz.annotate.rating_models import Rating, RatingSession, is_rater
 from featureviz.annotate.ratings import numbers_rated
 from featureviz.annotate.roles import may
 from featureviz.catalog.models import Dictionary, Run, Workspace
@@ -78,8 +78,9 @@ class SessionPage:
     @cached_property
     def is_rater(self) -> bool:
         """Whether this person is one of them, and may still rate."""
-        asked = self.session.raters.filter(pk=self.user.pk).exists()
-        return asked and may(Action.RATE, self.session)
+        if not isinstance(self.user, User):
+            return False
+        return is_rater(self.session, self.user) and may(Action.RATE, self.session)
 
     @property
     def may_close(self) -> bool:

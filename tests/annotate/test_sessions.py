@@ -3,7 +3,7 @@
 import pytest
 
 from featureviz.annotate import ratings, sessions, workspaces
-from featureviz.annotate.models import Rating, RatingSession
+from featureviz.annotate.rating_models import Rating, RatingSession
 from featureviz.annotate.ratings import LockedError
 from featureviz.annotate.rubric import Answers
 from featureviz.annotate.sessions import Asked

@@ -8,7 +8,7 @@ from django.test import Client
 
 from featureviz.annotate import explanations, sessions, workspaces
 from featureviz.annotate.explanations import Signature
-from featureviz.annotate.models import Rating, RatingSession
+from featureviz.annotate.rating_models import Rating, RatingSession
 from featureviz.annotate.sessions import Asked
 from featureviz.browse.rating_page import in_shares
 from featureviz.catalog.models import Dictionary, Membership, Run
