@@ -148,9 +148,9 @@ class RatingPage:
         return Question(name, number, order, *words, most, getattr(self.answers, name))
 
     def _asked(self, name: str, group: Group, before: int) -> Asked:
-        text = "How well do the strong tokens here fit the hypothesis?"
+        text = "Do the strong tokens here fit the hypothesis?"
         answer = self.answers.tokens.get(name)
-        words = (text, "none fits", "all fit")
+        words = (text, "none does", "all do")
         question = Question(f"tokens-{name}", 3, 3 + before, *words, rubric.MOST_TOKENS, answer)
         return Asked(name, drawn_blind(group.rows), question)
 

@@ -24,6 +24,7 @@ PAGES = [
     "/runs/",
     "/runs/{key}/",
     "/components/",
+    "/rate/",
     "/embed/demo/sae/3",
 ]
 
