@@ -32,9 +32,13 @@ class RatingSessionQuerySet(models.QuerySet["RatingSession"]):
 
 
 class RatingSession(models.Model):
-    """Latents of several dictionaries, rated blind by several people in one shuffled order."""
+    """Latents of several dictionaries, rated blind by several people in one shuffled order.
+
+    Or one latent that a person rates from its page, knowing what it is.
+    """
 
     name = models.CharField(max_length=100)
+    is_blind = models.BooleanField(default=True)
     seed = models.PositiveIntegerField()  # decides which latents, and their order
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="rating_sessions")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")

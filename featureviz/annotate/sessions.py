@@ -11,7 +11,7 @@ from django.utils import timezone
 from featureviz.annotate.rating_models import RatedLatent, RatingSession
 from featureviz.annotate.roles import may
 from featureviz.annotate.texts import AnnotateError
-from featureviz.catalog.models import Dictionary, Run, Workspace
+from featureviz.catalog.models import Dictionary, Latent, Run, Workspace
 from featureviz.catalog.permissions import Action
 from featureviz.catalog.reading import Reader
 from featureviz.dashboards.store import StoreError
@@ -59,17 +59,36 @@ def create(asked: Asked, by: User) -> RatingSession:
         name=name, seed=asked.seed, workspace=asked.workspace, created_by=by
     )
     session.raters.set(asked.raters)
-    RatedLatent.objects.bulk_create(
-        RatedLatent(
-            session=session,
-            number=number,
-            dictionary=each.run.dictionary,
-            index=each.index,
-            is_negative=each.is_negative,
-            run_key=each.run.key,
-        )
-        for number, each in enumerate(shuffled(drawn, asked.seed), 1)
+    _write(session, shuffled(drawn, asked.seed))
+    return session
+
+
+@transaction.atomic
+def of_one(latent: Latent, by: User, *, is_negative: bool = False) -> RatingSession:
+    """One latent for one person who knows what it is: their session of it, or a new one.
+
+    Raises: AnnotateError where it has no logit weights.
+    """
+    run = latent.run
+    _refuse_without_logits(run)
+    begun = RatingSession.objects.filter(is_blind=False, created_by=by)
+    same = begun.filter(
+        latents__dictionary=run.dictionary,
+        latents__index=latent.index,
+        latents__is_negative=is_negative,
+        latents__run_key=run.key,
+    ).first()
+    if same is not None:
+        return same
+    session = RatingSession.objects.create(
+        name=f"{run.dictionary}/{latent.index}"[:100],
+        seed=0,
+        is_blind=False,
+        workspace=run.dictionary.workspace,
+        created_by=by,
     )
+    session.raters.set([by])
+    _write(session, [Drawn(run, latent.index, is_negative)])
     return session
 
 
@@ -116,6 +135,20 @@ def close_when_rated(session: RatingSession) -> None:
     close(session)
 
 
+def _write(session: RatingSession, latents: list[Drawn]) -> None:
+    RatedLatent.objects.bulk_create(
+        RatedLatent(
+            session=session,
+            number=number,
+            dictionary=each.run.dictionary,
+            index=each.index,
+            is_negative=each.is_negative,
+            run_key=each.run.key,
+        )
+        for number, each in enumerate(latents, 1)
+    )
+
+
 def _check(asked: Asked, name: str) -> None:
     if not name:
         raise AnnotateError("Give the session a name.")
@@ -145,13 +178,17 @@ def _run(dictionary: Dictionary) -> Run:
     run = runs.select_related("dictionary__model").order_by("published_at").last()
     if run is None:
         raise AnnotateError(f"{dictionary} has no published run.")
+    _refuse_without_logits(run)
+    return run
+
+
+def _refuse_without_logits(run: Run) -> None:
     try:
         logits = run.dashboard(0).shown_logits
     except StoreError as error:
-        raise AnnotateError(f"The run of {dictionary} cannot be read.") from error
+        raise AnnotateError(f"The run of {run.dictionary} cannot be read.") from error
     if logits is None:
-        raise AnnotateError(f"{dictionary} has no logit weights, which the rubric asks about.")
-    return run
+        raise AnnotateError(f"{run.dictionary} has no logit weights, which the rubric asks about.")
 
 
 def _hash(seed: int, purpose: str, address: str) -> bytes:

@@ -19,6 +19,7 @@ _of_latent: list[URLPattern | URLResolver] = [
     path("explanations/<int:pk>", explanation_pages.history, name="explanation"),
     path("explanations/<int:pk>/<slug:act>", explanation_pages.act, name="explanation-act"),
     path("mark/<slug:act>", list_pages.mark, name="mark"),
+    path("rate", rating_pages.begin, name="rating-begin"),
     path("comments", comment_pages.write, name="comment-write"),
     path("comments/<int:pk>/<slug:act>", comment_pages.act, name="comment-act"),
 ]

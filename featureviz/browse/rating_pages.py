@@ -14,6 +14,7 @@ from featureviz.annotate.rating_models import RatedLatent, RatingSession, is_rat
 from featureviz.annotate.roles import may
 from featureviz.annotate.sessions import Asked
 from featureviz.annotate.texts import AnnotateError
+from featureviz.browse.explanation_pages import back, latent_or_404
 from featureviz.browse.rating_page import RatingPage, answers_of
 from featureviz.browse.rating_session import Offer, SessionPage, offers
 from featureviz.browse.refusals import person, refused
@@ -32,7 +33,8 @@ def every(request: HttpRequest) -> HttpResponse:
         return _create(request)
     found = RatingSession.objects.readable().select_related("workspace", "created_by")
     context = {
-        "sessions": found,
+        "sessions": found.filter(is_blind=True),
+        "own": found.filter(is_blind=False, created_by=request.user.pk or 0),
         "offers": offers(person(request)) if request.user.is_authenticated else [],
         "most_latents": sessions.MOST_LATENTS,
     }
@@ -76,6 +78,21 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
         return refused(request, "Your role here does not close this session.")
     sessions.close(session, person(request))
     return redirect("rating-report", session.pk)
+
+
+@require_POST
+def begin(request: HttpRequest, **address: str) -> HttpResponse:
+    """Rate one latent from its page, knowing what it is."""
+    latent = latent_or_404(**address)
+    if not may(Action.RATE, latent.run.dictionary.workspace):
+        return refused(request, "Your role here rates no latents.")
+    is_negative = request.POST.get("end") == "neg"
+    try:
+        session = sessions.of_one(latent, person(request), is_negative=is_negative)
+    except AnnotateError as error:
+        messages.error(request, str(error))
+        return back(request, latent, "marks")
+    return redirect("rate", session.pk, 1)
 
 
 def _create(request: HttpRequest) -> HttpResponse:

@@ -184,6 +184,7 @@ class Report:
         return {
             "session": {
                 "name": session.name,
+                "is_blind": session.is_blind,
                 "seed": session.seed,
                 "workspace": session.workspace.slug,
                 "created_by": session.created_by.get_username(),

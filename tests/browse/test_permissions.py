@@ -119,6 +119,7 @@ ASKS = [
         "/rate/",
         {"workspace": "the-team", "name": "Ours", "dictionary": "{dictionary}", "count": 1},
     ),
+    Ask(Kind.WORKSPACE, Action.RATE, f"{LATENT}/rate", {}),
     *[
         Ask(Kind.SESSION, Action.READ, path)
         for path in (

@@ -236,3 +236,18 @@ def test_without_accounts_the_owner_of_this_machine_rates_alone(store):
     assert submit(client, session, 1).headers["Location"] == f"/rate/{session.pk}/"
     session.refresh_from_db()
     assert session.closed_at is not None
+
+
+def test_a_latent_is_rated_from_its_page_by_who_knows_it(team, browsers):
+    page = "/demo/sae/3"
+    assert 'action="3/rate"' in html_of(browsers["bob"], page)
+    assert 'action="3/rate"' not in html_of(browsers["rita"], page)
+    form = browsers["bob"].post(f"{page}/rate").headers["Location"]
+    assert browsers["bob"].post(f"{page}/rate").headers["Location"] == form
+    session = RatingSession.objects.get()
+    assert (session.is_blind, str(session.latents.get())) == (False, "demo/sae/3")
+    assert submit(browsers["bob"], session, 1).headers["Location"] == f"/rate/{session.pk}/"
+    assert "Not blind" in html_of(browsers["rita"], f"/rate/{session.pk}/report")
+    assert "demo/sae/3" in html_of(browsers["bob"], "/rate/")
+    assert "demo/sae/3" not in html_of(browsers["edith"], "/rate/")
+    assert not browsers["edith"].get("/rate/").context["sessions"]
