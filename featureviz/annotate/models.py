@@ -14,6 +14,7 @@ from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 
+from featureviz.annotate import rating_models  # noqa: F401 - Django looks for models here
 from featureviz.catalog.models import Dictionary, Run, Workspace, new_token
 from featureviz.catalog.reading import reader_for
 

@@ -4,6 +4,7 @@ from functools import singledispatch
 from typing import NamedTuple
 
 from featureviz.annotate.models import Comment, Explanation, LatentList, ShareLink
+from featureviz.annotate.rating_models import RatingSession
 from featureviz.catalog.models import Dictionary, Latent, Membership, Run, Workspace
 from featureviz.catalog.permissions import Action, Kind, Role, allows
 from featureviz.catalog.reading import Reader, reader
@@ -86,6 +87,12 @@ def _(what: ShareLink, by: Reader) -> Standing:
         for each in opened
     ]
     return Standing(Kind.SHARE, min(roles, default=Role.NOBODY), _is_own(what.created_by_id, by))
+
+
+@standing.register
+def _(what: RatingSession, by: Reader) -> Standing:
+    role = role_in(what.workspace, by)
+    return Standing(Kind.SESSION, role, _is_own(what.created_by_id, by))
 
 
 def role_at(dictionary: Dictionary, index: int | None, by: Reader) -> Role:

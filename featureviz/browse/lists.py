@@ -118,6 +118,11 @@ class MarksPanel:
         role = role_at(self.latent.run.dictionary, self.latent.index, reader())
         return self.is_signed_in and allows(role, Action.TAG, Kind.LATENT)
 
+    @property
+    def may_rate(self) -> bool:
+        """Whether the reader may rate it by the rubric."""
+        return self.is_signed_in and may(Action.RATE, self.latent.run.dictionary.workspace)
+
     @cached_property
     def is_starred(self) -> bool:
         """Whether the reader starred it."""

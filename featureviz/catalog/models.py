@@ -26,8 +26,8 @@ from featureviz.dashboards.store import read_dashboard, read_relations
 _open = lru_cache(maxsize=16)(StoredCorpus)  # a vocabulary takes milliseconds to read
 # first segments of addresses that no model may take
 RESERVED = (
-    "accounts", "api", "compare", "components", "embed", "lists", "questions", "runs", "s",
-    "search", "static", "workspaces",
+    "accounts", "api", "compare", "components", "embed", "lists", "questions", "rate",
+    "runs", "s", "search", "static", "workspaces",
 )  # fmt: skip
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 DEFAULT_WORKSPACE = "public"  # its slug

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     COMMENT = "comment"
     LIST = "list"
     SHARE = "share"
+    SESSION = "session"  # of ratings
 
 
 class Action(StrEnum):
@@ -41,6 +42,7 @@ class Action(StrEnum):
     EXPLAIN = "explain"
     VOTE = "vote"
     TAG = "tag"
+    RATE = "rate"
     SHARE = "share"
     EDIT = "edit"
     PIN = "pin"
@@ -59,6 +61,7 @@ class Rule:
 TABLE: dict[tuple[Kind, Action], Rule] = {
     (Kind.WORKSPACE, Action.READ): Rule(Role.READER),
     (Kind.WORKSPACE, Action.MANAGE): Rule(Role.OWNER),
+    (Kind.WORKSPACE, Action.RATE): Rule(Role.ANNOTATOR),  # make a session of its latents
     (Kind.DICTIONARY, Action.READ): Rule(Role.READER),
     (Kind.DICTIONARY, Action.MANAGE): Rule(Role.OWNER),
     (Kind.DICTIONARY, Action.SHARE): Rule(Role.ANNOTATOR),
@@ -81,6 +84,9 @@ TABLE: dict[tuple[Kind, Action], Rule] = {
     (Kind.LIST, Action.SHARE): Rule(Role.EDITOR, own=Role.NOBODY),
     (Kind.SHARE, Action.READ): Rule(Role.OWNER, own=Role.NOBODY),
     (Kind.SHARE, Action.WITHDRAW): Rule(Role.OWNER, own=Role.NOBODY),
+    (Kind.SESSION, Action.READ): Rule(Role.READER),
+    (Kind.SESSION, Action.RATE): Rule(Role.ANNOTATOR),
+    (Kind.SESSION, Action.MANAGE): Rule(Role.EDITOR, own=Role.ANNOTATOR),
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from featureviz.annotate import comments, explanations, lists, shares, workspaces
+from featureviz.annotate import comments, explanations, lists, sessions, shares, workspaces
 from featureviz.annotate.explanations import Signature
 from featureviz.catalog.models import Run, Workspace
 from featureviz.catalog.permissions import TABLE, Action, Kind, Role, allows
@@ -113,6 +113,26 @@ ASKS = [
     Ask(Kind.DICTIONARY, Action.SHARE, "/s/", {"address": "/demo/sae/", "scope": "read"}),
     Ask(Kind.SHARE, Action.READ, "/s/link/{share}", own=frozenset({"bob"})),
     Ask(Kind.SHARE, Action.WITHDRAW, "/s/link/{share}/revoke", {}, frozenset({"bob"})),
+    Ask(
+        Kind.WORKSPACE,
+        Action.RATE,
+        "/rate/",
+        {"workspace": "the-team", "name": "Ours", "dictionary": "{dictionary}", "count": 1},
+    ),
+    Ask(Kind.WORKSPACE, Action.RATE, f"{LATENT}/rate", {}),
+    *[
+        Ask(Kind.SESSION, Action.READ, path)
+        for path in (
+            "/rate/{session}/",
+            "/rate/{closed}/report",
+            "/rate/{closed}/report.csv",
+            "/rate/{closed}/report.json",
+        )
+    ],
+    Ask(Kind.SESSION, Action.RATE, "/rate/{session}/1"),
+    Ask(Kind.SESSION, Action.RATE, "/rate/{session}/1", {"do": "draft"}),
+    Ask(Kind.SESSION, Action.RATE, "/rate/{session}/1", {"do": "submit", "none": "on"}),
+    Ask(Kind.SESSION, Action.MANAGE, "/rate/{session}/close", {}, frozenset({"bob"})),
 ]
 
 
@@ -129,7 +149,12 @@ def names(team, people):
     share = shares.create(LATENT, [target], shares.Terms("read"), people["bob"])
     kept = lists.create("Dates", people["bob"], team)
     entry = lists.add(kept, dictionary, 3, people["bob"])
+    asked = sessions.Asked("Blind", 0, team, [dictionary], 1, [*people.values()])
+    rated, closed = (sessions.create(asked, people["bob"]) for _ in range(2))
+    sessions.close(closed)
     pks = {
+        "session": rated.pk,
+        "closed": closed.pk,
         "list": kept.pk,
         "entry": entry.pk,
         "said": said.pk,
@@ -241,7 +266,7 @@ def test_the_walk_of_addresses_can_fail(names, browsers):
 
 
 SEEN_BY_ALL = [
-    "/", "/runs/", "/workspaces/", "/lists/", "/demo/open/3", "/demo/open/", "/nowhere/x",
+    "/", "/runs/", "/workspaces/", "/lists/", "/rate/", "/demo/open/3", "/demo/open/", "/nowhere/x",
     "/search?q=digits", "/search?q=the", "/search/complete?q=s", "/search/text?text=the+end",
     "/compare?a=demo/open/3", "/compare?a=demo/open/3&b=demo/open/4",
 ]  # fmt: skip

@@ -24,6 +24,7 @@ PAGES = [
     "/runs/",
     "/runs/{key}/",
     "/components/",
+    "/rate/",
     "/embed/demo/sae/3",
     "/search",
     "/search?q=self+density:<90%25+foo:x",

@@ -61,6 +61,12 @@ class Visitor:
         return may_sign_up(self.request)
 
 
+@register.filter
+def points(score: float) -> str:
+    """A score, its fraction as short as it is: 12, 11.5, 11.25."""
+    return f"{score:g}"
+
+
 @register.simple_tag(takes_context=True)
 def visitor(context: dict[str, Any]) -> Visitor:
     """Who looks at this page."""
