@@ -38,7 +38,7 @@ def score(confidence: int, tokens: int, logits: int, gap: int, specificity: int)
 
 
 def checked(answers: Answers, asked: tuple[str, ...]) -> Answers:
-    """Whole answers, about the groups that have examples. Raises: AnnotateError."""
+    """Whole answers, about the groups that have examples and no others. Raises: AnnotateError."""
     if not answers.hypothesis:
         raise AnnotateError("Write your hypothesis, or say that you find none.")
     if answers.logits == MOST_LOGITS and answers.gap is None:
@@ -48,8 +48,9 @@ def checked(answers: Answers, asked: tuple[str, ...]) -> Answers:
     missing = sum(each is None for each in (*shared, *rated))
     if missing:
         raise AnnotateError(f"{missing} question{'s are' if missing > 1 else ' is'} not answered.")
-    scores(answers)
-    return answers
+    whole = replace(answers, tokens={group: answers.tokens[group] for group in asked})
+    scores(whole)
+    return whole
 
 
 def without_hypothesis(asked: tuple[str, ...]) -> Answers:

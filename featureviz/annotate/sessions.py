@@ -67,9 +67,11 @@ def create(asked: Asked, by: User) -> RatingSession:
 def of_one(latent: Latent, by: User, *, is_negative: bool = False) -> RatingSession:
     """One latent for one person who knows what it is: their session of it, or a new one.
 
-    Raises: AnnotateError where it has no logit weights.
+    Raises: AnnotateError where it has no logit weights, or never fired at this end.
     """
     run = latent.run
+    if not (latent.n_negative if is_negative else latent.n_active):
+        raise AnnotateError("It never fired, so there is nothing to rate.")
     _refuse_without_logits(run)
     begun = RatingSession.objects.filter(is_blind=False, created_by=by)
     same = begun.filter(

@@ -33,6 +33,11 @@ def test_answers_are_whole_once_every_group_with_examples_is_rated():
         rubric.checked(answers, ("top", "10", "9"))
 
 
+def test_points_of_a_group_without_examples_do_not_count():
+    answers = Answers("Dates", 2, 2, 1, 3, {"top": 5, "1": 0})
+    assert rubric.checked(answers, ("top",)).tokens == {"top": 5}
+
+
 def test_where_all_logits_agree_the_gap_is_not_asked():
     answers = Answers("Dates", 2, 3, None, 3, {"top": 5})
     assert rubric.checked(answers, ("top",)).gap == 0

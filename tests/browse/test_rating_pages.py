@@ -13,6 +13,7 @@ from featureviz.annotate.sessions import Asked
 from featureviz.browse.rating_page import in_shares
 from featureviz.catalog.models import Dictionary, Membership, Run
 from featureviz.catalog.permissions import Role
+from tests.browse.test_ends import make_signed_run
 from tests.factories import TEXTS, make_dashboard, make_run, tokenised
 
 pytestmark = pytest.mark.django_db
@@ -251,3 +252,27 @@ def test_a_latent_is_rated_from_its_page_by_who_knows_it(team, browsers):
     assert "demo/sae/3" in html_of(browsers["bob"], "/rate/")
     assert "demo/sae/3" not in html_of(browsers["edith"], "/rate/")
     assert not browsers["edith"].get("/rate/").context["sessions"]
+
+
+def test_of_a_signed_latent_the_end_shown_is_rated_as_if_it_were_the_positive_one(store):
+    """The negative end of a signed latent is drawn as the factory's latent of the same numbers."""
+    client = Client(headers={"host": "localhost"})
+    make_signed_run()  # latent 0 has latent 0 of an unsigned run at one end, 4 at the other
+
+    def seen(dictionary, index, end):
+        begun = client.post(f"/demo/{dictionary}/{index}/rate", {"end": end})
+        html = html_of(client, begun.headers["Location"])
+        return re.findall(r'<li class="row".*?</li>|<h3>.*?</h3>', html, flags=re.DOTALL)
+
+    signed = {end: seen("sae", 0, end) for end in ("pos", "neg")}
+    make_run(dictionary="plain")
+    assert signed["pos"] == seen("plain", 0, "pos")
+    assert signed["neg"] == seen("plain", 4, "pos")
+    assert signed["pos"] != signed["neg"]
+
+
+def test_what_never_fired_is_not_rated(team, browsers):
+    for index, end in ((7, "pos"), (3, "neg")):
+        reply = browsers["bob"].post(f"/demo/sae/{index}/rate", {"end": end})
+        assert reply.headers["Location"].startswith(f"/demo/sae/{index}")
+    assert not RatingSession.objects.exists()
