@@ -5,6 +5,7 @@ A latent is named by its dictionary and index, never by a run: what is said of i
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
@@ -64,6 +65,7 @@ class ExplanationQuerySet(models.QuerySet["Explanation"]):
 class Explanation(models.Model):
     """What a person or a model says a latent stands for."""
 
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)  # in archives
     dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="explanations")
     index = models.PositiveIntegerField()  # of the latent
     text = models.TextField()  # Markdown
@@ -174,6 +176,7 @@ class CommentQuerySet(models.QuerySet["Comment"]):
 class Comment(models.Model):
     """What a person says on a latent, on one of its examples, on a token; or answers to that."""
 
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)  # in archives
     dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="comments")
     index = models.PositiveIntegerField()
     place = models.CharField(max_length=24, blank=True)  # `<context>.<position>` of an example
@@ -326,6 +329,7 @@ class LatentListQuerySet(models.QuerySet["LatentList"]):
 class LatentList(models.Model):
     """Latents in an order, each with a note."""
 
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)  # in archives
     name = models.CharField(max_length=100)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="lists")
     workspace = models.ForeignKey(
@@ -402,6 +406,7 @@ class ShareLink(models.Model):
         COMMENT = "comment", "read and comment"
         ANNOTATE = "annotate", "read, comment and explain"
 
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)  # in archives
     token = models.CharField(max_length=43, unique=True, default=new_token)
     address = models.CharField(max_length=2000)  # path and query: the state that is shared
     scope = models.CharField(max_length=8, choices=Scope)
