@@ -446,6 +446,23 @@ class ShareTarget(models.Model):
         return str(self.dictionary) if self.index is None else f"{self.dictionary}/{self.index}"
 
 
+class ApiToken(models.Model):
+    """What lets a program act as a person. Only its digest is kept: it is shown once."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)  # what it is for
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256
+    created_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(null=True)  # to the minute
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user}"
+
+
 def pinned_for(dictionary: Dictionary, indices: Iterable[int]) -> dict[int, Explanation]:
     """The pinned explanations of some latents of a dictionary the caller may show, by index."""
     pinned = Explanation.objects.filter(

@@ -375,7 +375,7 @@ class _Reading:
                 dictionary, index = self.latent(each)
             except _UnknownError:
                 continue
-            LatentLink.objects.get_or_create(dictionary=dictionary, index=index, **to)
+            LatentLink.objects.get_or_create(None, dictionary=dictionary, index=index, **to)
 
     def signature(self, line: records.ExplanationLine | records.Version) -> dict[str, Any]:
         """Who wrote it."""
@@ -423,7 +423,8 @@ class _Reading:
 
 
 def _check_signed(line: records.ExplanationLine) -> None:
-    for each in (line, *line.versions):
+    signed: list[records.ExplanationLine | records.Version] = [line, *line.versions]
+    for each in signed:
         if (each.author is None) == (each.model is None):
             raise ArchiveError("a text is signed by an author or by a model, one of them.")
 

@@ -53,14 +53,14 @@ class Part(
     """What stands inside a line."""
 
 
-class ArchiveLine(Line):
+class ArchiveLine(Line, frozen=True):
     """The first line: which format this is."""
 
     format: str
     version: int
 
 
-class UserLine(Line):
+class UserLine(Line, frozen=True):
     """A person. Passwords are never written."""
 
     name: Person
@@ -69,7 +69,7 @@ class UserLine(Line):
     is_active: bool = True
 
 
-class Member(Part):
+class Member(Part, frozen=True):
     """A person's role in a workspace."""
 
     user: Person
@@ -77,7 +77,7 @@ class Member(Part):
     since: Moment
 
 
-class WorkspaceLine(Line):
+class WorkspaceLine(Line, frozen=True):
     """A workspace and its people, without its links."""
 
     slug: Slug
@@ -87,7 +87,7 @@ class WorkspaceLine(Line):
     members: list[Member] = []
 
 
-class DictionaryLine(Line):
+class DictionaryLine(Line, frozen=True):
     """A dictionary something is written about; its numbers are no part of an archive."""
 
     address: Address
@@ -96,7 +96,7 @@ class DictionaryLine(Line):
     workspace: Slug
 
 
-class ListEntryPart(Part):
+class ListEntryPart(Part, frozen=True):
     """A latent of a list."""
 
     latent: LatentAddress
@@ -106,7 +106,7 @@ class ListEntryPart(Part):
     note: Note = ""
 
 
-class ListLine(Line):
+class ListLine(Line, frozen=True):
     """Latents in an order, each with a note."""
 
     id: UUID
@@ -117,7 +117,7 @@ class ListLine(Line):
     entries: list[ListEntryPart] = []
 
 
-class Version(Part):
+class Version(Part, frozen=True):
     """A text an explanation has had."""
 
     number: Number
@@ -127,7 +127,7 @@ class Version(Part):
     model: ModelName | None = None
 
 
-class Vote(Part):
+class Vote(Part, frozen=True):
     """Whether a person agrees."""
 
     user: Person
@@ -135,7 +135,7 @@ class Vote(Part):
     voted_at: Moment
 
 
-class ExplanationLine(Line):
+class ExplanationLine(Line, frozen=True):
     """What a person or a model says a latent stands for, with every text it has had."""
 
     id: UUID
@@ -151,7 +151,7 @@ class ExplanationLine(Line):
     links: list[LatentAddress] = []
 
 
-class CommentLine(Line):
+class CommentLine(Line, frozen=True):
     """What a person says on a latent, an example or a token; a thread's first comes before."""
 
     id: UUID
@@ -168,7 +168,7 @@ class CommentLine(Line):
     links: list[LatentAddress] = []
 
 
-class TagLine(Line):
+class TagLine(Line, frozen=True):
     """A word on a latent, or one that was."""
 
     latent: LatentAddress
@@ -179,7 +179,7 @@ class TagLine(Line):
     removed_by: Person | None = None
 
 
-class StarLine(Line):
+class StarLine(Line, frozen=True):
     """A latent a person wants to find again."""
 
     user: Person
@@ -187,7 +187,7 @@ class StarLine(Line):
     created_at: Moment
 
 
-class Target(Part):
+class Target(Part, frozen=True):
     """What a share link opens: one of the three."""
 
     latent: LatentAddress | None = None
@@ -195,7 +195,7 @@ class Target(Part):
     list: UUID | None = None
 
 
-class ShareLine(Line):
+class ShareLine(Line, frozen=True):
     """A share link, without what opens it: neither its token nor its password is written."""
 
     id: UUID

@@ -1,0 +1,56 @@
+"""Whatever a program sends, the API answers; it never breaks."""
+
+import pytest
+import schemathesis
+from django.core.handlers.wsgi import WSGIHandler
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+
+from featureviz.annotate import comments, explanations, lists, tokens
+from featureviz.annotate.explanations import Signature
+from featureviz.browse.rest.routes import described
+from tests.factories import make_run
+
+pytestmark = pytest.mark.django_db
+OPERATIONS = [
+    (method.upper(), path) for path, methods in described()["paths"].items() for method in methods
+]
+KNOWN = {"model": "demo", "dictionary": "sae", "source": "sae", "index": 3, "name": "dates"}
+
+
+@pytest.fixture
+def site(accounts, people, store, settings):
+    """One of each, and nobody counts requests."""
+    settings.FEATUREVIZ_API_PER_MINUTE = 0
+    bob, dictionary = people["bob"], make_run().dictionary
+    bob.is_superuser = True
+    bob.save()
+    said = explanations.write(dictionary, 3, "Digits", Signature(bob))
+    comments.write(comments.Place(dictionary, 3), "Sure?", bob)
+    lists.add(lists.create("Dates", bob), dictionary, 3, bob)
+    return {"Authorization": f"Bearer {tokens.create(bob, 'test')}"}, said.pk
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=" ".join)
+def test_nothing_that_is_sent_breaks_it(site, method, path):
+    headers, pk = site
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", WSGIHandler())
+    operation = schema[path][method]
+
+    @settings(
+        max_examples=8,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(), is_there=st.booleans())
+    def holds(case, is_there):
+        known = KNOWN | {"pk": pk}
+        if case.path_parameters and is_there:
+            case.path_parameters = {name: known[name] for name in case.path_parameters}
+        case.call_and_validate(headers=headers, checks=[not_a_server_error])
+
+    holds()
