@@ -1,6 +1,7 @@
 """The table of who may do what holds at every address, and what may not be read is not there."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -34,7 +35,7 @@ class Ask:
     kind: Kind
     action: Action
     path: str
-    data: dict[str, object] | None = None  # posted; none: read
+    data: Mapping[str, object] | None = None  # posted; none: read
     own: frozenset[str] = field(default_factory=frozenset)  # whose object it is
     method: str = ""  # of the API
 

@@ -24,6 +24,8 @@ PAGES = [
     "/runs/",
     "/runs/{key}/",
     "/components/",
+    "/api/",
+    "/accounts/",
     "/embed/demo/sae/3",
 ]
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from featureviz.browse.rest.routes import described
+from featureviz.browse.rest.routes import api
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Route:
 @require_safe
 def routes(request: HttpRequest) -> HttpResponse:
     """All routes, by group."""
-    schema = described()
+    schema = api.get_openapi_schema()
     groups: dict[str, list[Route]] = {}
     for route in _routes(schema):
         groups.setdefault(route.group, []).append(route)

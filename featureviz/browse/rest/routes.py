@@ -11,7 +11,27 @@ from featureviz.annotate.texts import AnnotateError
 from featureviz.browse.rest import reading, schemas, writing
 from featureviz.browse.rest.access import Access, TooManyError
 
-api = NinjaAPI(
+_REFUSED = {
+    "description": "Refused",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+class _Described(NinjaAPI):
+    """An API whose description tells what holds for every route."""
+
+    def get_openapi_schema(self, **options: Any) -> Any:
+        """The OpenAPI description: any route may refuse, and a token is asked for by none."""
+        schema = super().get_openapi_schema(**options)
+        schema["components"]["schemas"]["Problem"] = schemas.Problem.model_json_schema()
+        for methods in schema["paths"].values():
+            for route in methods.values():
+                route["responses"].setdefault("4XX", _REFUSED)
+                route["security"] = [{}, *route["security"]]
+        return schema
+
+
+api = _Described(
     title="featureviz",
     version=__version__,
     description="Latents of sparse autoencoders, and what people write about them.",
@@ -22,12 +42,6 @@ api = NinjaAPI(
 )
 api.add_router("", reading.router)
 api.add_router("", writing.router)
-
-
-def described() -> dict[str, Any]:
-    """The OpenAPI description, with the refusals that any route may give."""
-    schema: dict[str, Any] = api.get_openapi_schema()
-    return schema
 
 
 @api.exception_handler(Http404)

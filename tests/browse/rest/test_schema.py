@@ -9,12 +9,14 @@ from schemathesis.checks import not_a_server_error
 
 from featureviz.annotate import comments, explanations, lists, tokens
 from featureviz.annotate.explanations import Signature
-from featureviz.browse.rest.routes import described
+from featureviz.browse.rest.routes import api
 from tests.factories import make_run
 
 pytestmark = pytest.mark.django_db
 OPERATIONS = [
-    (method.upper(), path) for path, methods in described()["paths"].items() for method in methods
+    (method.upper(), path)
+    for path, methods in api.get_openapi_schema()["paths"].items()
+    for method in methods
 ]
 KNOWN = {"model": "demo", "dictionary": "sae", "source": "sae", "index": 3, "name": "dates"}
 
