@@ -22,8 +22,8 @@ from featureviz.dashboards.finding import TOKENS
 from featureviz.dashboards.store import StoreError
 
 router = Router(tags=["Read"])
-Page = Annotated[int, Field(ge=1, le=10**6)]
-Size = Annotated[int, Field(ge=1, le=1000)]
+Page = Annotated[int, Field(ge=1, le=10**6, description="From 1")]
+Size = Annotated[int, Field(ge=1, le=1000, description="Latents of a page, up to 1,000")]
 _FILTERS = {
     "parameters": [
         *[

@@ -22,10 +22,10 @@ from featureviz.catalog.permissions import Action
 
 router = Router()
 _LATENT = "/v1/latents/{model:model}/{name:dictionary}/{index:index}"
-_SAID = "/v1/explanations/{index:pk}"
-_TALK = "/v1/comments/{index:pk}"
-_LIST = "/v1/lists/{index:pk}"
-_ENTRY = "/v1/lists/{index:pk}/latents/{model:model}/{name:dictionary}/{index:index}"
+_SAID = "/v1/explanations/{index:id}"
+_TALK = "/v1/comments/{index:id}"
+_LIST = "/v1/lists/{index:id}"
+_ENTRY = "/v1/lists/{index:id}/latents/{model:model}/{name:dictionary}/{index:index}"
 _MOST = 1000
 
 
@@ -71,9 +71,9 @@ def explain(
 @router.get(
     _SAID, response=schemas.ExplanationOut, tags=["Explanations"], summary="One explanation"
 )
-def explanation(request: HttpRequest, pk: int) -> Any:
+def explanation(request: HttpRequest, id: int) -> Any:
     """An explanation as it stands."""
-    return _explanation(_said(request, pk))
+    return _explanation(_said(request, id))
 
 
 @router.put(
@@ -82,24 +82,24 @@ def explanation(request: HttpRequest, pk: int) -> Any:
     tags=["Explanations"],
     summary="Edit an explanation",
 )
-def edit(request: HttpRequest, pk: int, body: schemas.EditIn) -> Any:
+def edit(request: HttpRequest, id: int, body: schemas.EditIn) -> Any:
     """Change the text read at `version`; 409 gives what stands when it was changed since."""
-    said = _said(request, pk)
+    said = _said(request, id)
     by = Signature(writer(request, Action.EDIT, said))
     try:
         explanations.edit(said, body.text, by, version=body.version)
     except CollisionError as collision:
-        standing = _explanation(_said(request, pk))
+        standing = _explanation(_said(request, id))
         return Status(409, {"error": str(collision), "standing": standing, "yours": collision.text})
-    return _explanation(_said(request, pk))
+    return _explanation(_said(request, id))
 
 
 @router.delete(
     _SAID, response={204: None}, tags=["Explanations"], summary="Withdraw an explanation"
 )
-def withdraw(request: HttpRequest, pk: int) -> Any:
+def withdraw(request: HttpRequest, id: int) -> Any:
     """Take it off the page; it is kept, with its history."""
-    said = _said(request, pk)
+    said = _said(request, id)
     writer(request, Action.WITHDRAW, said)
     explanations.withdraw(said)
     return Status(204, None)
@@ -111,7 +111,7 @@ def withdraw(request: HttpRequest, pk: int) -> Any:
     tags=["Explanations"],
     summary="History of an explanation",
 )
-def versions(request: HttpRequest, pk: int) -> Any:
+def versions(request: HttpRequest, id: int) -> Any:
     """Every text it has had, oldest first."""
     return [
         {
@@ -121,36 +121,36 @@ def versions(request: HttpRequest, pk: int) -> Any:
             "model": each.model_name or None,
             "created_at": each.created_at,
         }
-        for each in _said(request, pk).versions.select_related("author")
+        for each in _said(request, id).versions.select_related("author")
     ]
 
 
 @router.put(f"{_SAID}/vote", response=schemas.ExplanationOut, tags=["Explanations"], summary="Vote")
-def vote(request: HttpRequest, pk: int, body: schemas.VoteIn) -> Any:
+def vote(request: HttpRequest, id: int, body: schemas.VoteIn) -> Any:
     """Agree, disagree, or take the vote back."""
-    said = _said(request, pk)
+    said = _said(request, id)
     explanations.vote(said, writer(request, Action.VOTE, said), body.agrees)
-    return _explanation(_said(request, pk))
+    return _explanation(_said(request, id))
 
 
 @router.put(f"{_SAID}/pin", response=schemas.ExplanationOut, tags=["Explanations"], summary="Pin")
-def pin(request: HttpRequest, pk: int) -> Any:
+def pin(request: HttpRequest, id: int) -> Any:
     """Let it head the latent's page."""
-    said = _said(request, pk)
+    said = _said(request, id)
     writer(request, Action.PIN, said)
     explanations.pin(said)
-    return _explanation(_said(request, pk))
+    return _explanation(_said(request, id))
 
 
 @router.delete(
     f"{_SAID}/pin", response=schemas.ExplanationOut, tags=["Explanations"], summary="Unpin"
 )
-def unpin(request: HttpRequest, pk: int) -> Any:
+def unpin(request: HttpRequest, id: int) -> Any:
     """Let no explanation head the page."""
-    said = _said(request, pk)
+    said = _said(request, id)
     writer(request, Action.PIN, said)
     explanations.unpin(said)
-    return _explanation(_said(request, pk))
+    return _explanation(_said(request, id))
 
 
 @router.get(
@@ -187,9 +187,9 @@ def comment(
 
 
 @router.delete(_TALK, response={204: None}, tags=["Comments"], summary="Withdraw a comment")
-def withdraw_comment(request: HttpRequest, pk: int) -> Any:
+def withdraw_comment(request: HttpRequest, id: int) -> Any:
     """Take it off the page; it is kept."""
-    found = _one_comment(request, pk)
+    found = _one_comment(request, id)
     writer(request, Action.WITHDRAW, found)
     comments.withdraw(found)
     return Status(204, None)
@@ -198,15 +198,15 @@ def withdraw_comment(request: HttpRequest, pk: int) -> Any:
 @router.put(
     f"{_TALK}/resolved", response=schemas.CommentOut, tags=["Comments"], summary="Settle a thread"
 )
-def resolve(request: HttpRequest, pk: int, body: schemas.ResolvedIn) -> Any:
+def resolve(request: HttpRequest, id: int, body: schemas.ResolvedIn) -> Any:
     """Say that a thread is settled, or that it is not."""
-    found = _one_comment(request, pk)
+    found = _one_comment(request, id)
     user = writer(request, Action.RESOLVE, found)
     if body.resolved:
         comments.resolve(found, user)
     else:
         comments.reopen(found)
-    return _comment(_one_comment(request, pk))
+    return _comment(_one_comment(request, id))
 
 
 @router.get(
@@ -273,18 +273,18 @@ def new_list(request: HttpRequest, body: schemas.ListIn) -> Any:
 
 
 @router.get(_LIST, response=schemas.ListedOut, tags=["Lists"], summary="One list")
-def one_list(request: HttpRequest, pk: int) -> Any:
+def one_list(request: HttpRequest, id: int) -> Any:
     """A list with those of its latents that you may read."""
-    found = _one_list(request, pk)
+    found = _one_list(request, id)
     return {"id": found.pk, **as_json(found, lines(found))}
 
 
 @router.post(
     f"{_LIST}/latents", response=schemas.ListedOut, tags=["Lists"], summary="Put a latent in"
 )
-def put(request: HttpRequest, pk: int, body: schemas.EntryIn) -> Any:
+def put(request: HttpRequest, id: int, body: schemas.EntryIn) -> Any:
     """Add a latent, or change its note or place."""
-    found = _one_list(request, pk)
+    found = _one_list(request, id)
     user = writer(request, Action.EDIT, found)
     latent = latent_or_404(*_named(body.latent))
     entry = lists.add(found, latent.run.dictionary, latent.index, user)
@@ -292,13 +292,13 @@ def put(request: HttpRequest, pk: int, body: schemas.EntryIn) -> Any:
         lists.note(entry, body.note)
     if body.place is not None:
         lists.move(ListEntry.objects.get(pk=entry.pk), body.place)
-    return one_list(request, pk)
+    return one_list(request, id)
 
 
 @router.delete(_ENTRY, response={204: None}, tags=["Lists"], summary="Take a latent out")
-def take_out(request: HttpRequest, pk: int, model: str, dictionary: str, index: int) -> Any:
+def take_out(request: HttpRequest, id: int, model: str, dictionary: str, index: int) -> Any:
     """Remove it from the list."""
-    found = _one_list(request, pk)
+    found = _one_list(request, id)
     writer(request, Action.EDIT, found)
     latent = latent_or_404(model, dictionary, index)
     entry = get_object_or_404(found.entries, dictionary=latent.run.dictionary, index=index)

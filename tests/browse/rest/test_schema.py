@@ -47,7 +47,7 @@ def site(accounts, people, store, settings):
 )
 def test_nothing_that_is_sent_breaks_it(site, method, path):
     headers, pks = site
-    known = KNOWN | {"pk": pks.get(path.split("/")[3])} if "{pk}" in path else KNOWN
+    known = KNOWN | {"id": pks.get(path.split("/")[3])} if "{id}" in path else KNOWN
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", WSGIHandler())
     operation = schema[path][method]
 
