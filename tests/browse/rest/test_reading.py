@@ -4,6 +4,7 @@ import pytest
 
 from featureviz.annotate import explanations
 from featureviz.annotate.explanations import Signature
+from featureviz.browse.rest import reading
 from featureviz.catalog.models import Latent
 from tests.factories import make_run
 
@@ -89,3 +90,15 @@ def test_search_finds_and_pages(client, run):
     assert found["hits"][0]["found_in"][0] == "explanation"
     assert client.get("/api/v1/search?q=digits&page=2").json()["hits"] == []
     assert client.get("/api/v1/search").json()["hits"] == []
+
+
+def test_a_defect_is_said_in_json_too(client, run, monkeypatch):
+    def defect(latent):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(reading, "whole_record", defect)
+    client.raise_request_exception = False
+    reply = client.get(f"{LATENTS}/3")
+    assert reply.status_code == 500
+    assert "broke" in reply.json()["error"]
+    assert "a defect" not in reply.content.decode()

@@ -24,9 +24,8 @@ KNOWN = {"model": "demo", "dictionary": "sae", "source": "sae", "index": 3, "nam
 
 
 @pytest.fixture
-def site(accounts, people, store, settings):
-    """One of each, and nobody counts requests."""
-    settings.FEATUREVIZ_API_PER_MINUTE = 0
+def site(accounts, people, store):
+    """One of each."""
     request_started.disconnect(close_old_connections)  # as Django's own client does
     request_finished.disconnect(close_old_connections)
     bob, dictionary = people["bob"], make_run().dictionary
