@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,15 +48,31 @@ def export(path: Path, *, with_email: bool = False) -> int:
 
 def lines(*, with_email: bool = False) -> Iterator[records.Line]:
     """All lines, of one moment, each after those it names."""
-    is_outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if is_outermost and connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    with _one_moment():
         yield records.ArchiveLine(format=records.FORMAT, version=records.VERSION)
         yield from _users(with_email=with_email)
         yield from _workspaces()
         yield from _Writer.of_this_site().lines()
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """All inside is read as it is at the first query; others write meanwhile."""
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield
+    else:
+        connection.ensure_connection()
+        mode, connection.transaction_mode = connection.transaction_mode, "DEFERRED"
+        try:
+            with transaction.atomic():
+                yield
+        finally:
+            connection.transaction_mode = mode
 
 
 def _users(*, with_email: bool) -> Iterator[records.UserLine]:
