@@ -67,12 +67,13 @@ def _one_moment() -> Iterator[None]:
             yield
     else:
         connection.ensure_connection()
-        mode, connection.transaction_mode = connection.transaction_mode, "DEFERRED"
+        sqlite: Any = connection
+        mode, sqlite.transaction_mode = sqlite.transaction_mode, "DEFERRED"
         try:
             with transaction.atomic():
                 yield
         finally:
-            connection.transaction_mode = mode
+            sqlite.transaction_mode = mode
 
 
 def _users(*, with_email: bool) -> Iterator[records.UserLine]:
