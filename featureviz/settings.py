@@ -126,7 +126,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 # Reached over TLS, through a server in front that says so in X-Forwarded-Proto.
-if env.flag("FEATUREVIZ_HTTPS", False):
+FEATUREVIZ_HTTPS = env.flag("FEATUREVIZ_HTTPS", False)
+if FEATUREVIZ_HTTPS:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
@@ -139,6 +140,9 @@ FEATUREVIZ_ADDRESS = env.address("FEATUREVIZ_ADDRESS")
 
 # The sites that may show a latent in a frame: `*` for all, `none`, or their addresses.
 FEATUREVIZ_EMBED_ANCESTORS = env.ancestors("FEATUREVIZ_EMBED_ANCESTORS", "*")
+
+# How often a minute a program may ask the API, by token or by address; 0: as often as it likes.
+FEATUREVIZ_API_PER_MINUTE = env.whole_number("FEATUREVIZ_API_PER_MINUTE", 600)
 
 # Accounts. Without them one local owner is signed in, and only this machine is served.
 FEATUREVIZ_ACCOUNTS = env.flag("FEATUREVIZ_ACCOUNTS", False)

@@ -31,3 +31,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_AUTOREFRESH = True
+
+# All tests ask from one address; those about the limit set it.
+FEATUREVIZ_API_PER_MINUTE = 0

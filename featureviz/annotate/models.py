@@ -5,6 +5,7 @@ A latent is named by its dictionary and index, never by a run: what is said of i
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
@@ -65,6 +66,7 @@ class ExplanationQuerySet(models.QuerySet["Explanation"]):
 class Explanation(models.Model):
     """What a person or a model says a latent stands for."""
 
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)  # in archives
     dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="explanations")
     index = models.PositiveIntegerField()  # of the latent
     text = models.TextField()  # Markdown
@@ -175,6 +177,7 @@ class CommentQuerySet(models.QuerySet["Comment"]):
 class Comment(models.Model):
     """What a person says on a latent, on one of its examples, on a token; or answers to that."""
 
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)  # in archives
     dictionary = models.ForeignKey(Dictionary, models.PROTECT, related_name="comments")
     index = models.PositiveIntegerField()
     place = models.CharField(max_length=24, blank=True)  # `<context>.<position>` of an example
@@ -327,6 +330,7 @@ class LatentListQuerySet(models.QuerySet["LatentList"]):
 class LatentList(models.Model):
     """Latents in an order, each with a note."""
 
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)  # in archives
     name = models.CharField(max_length=100)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="lists")
     workspace = models.ForeignKey(
@@ -403,6 +407,7 @@ class ShareLink(models.Model):
         COMMENT = "comment", "read and comment"
         ANNOTATE = "annotate", "read, comment and explain"
 
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)  # in archives
     token = models.CharField(max_length=43, unique=True, default=new_token)
     address = models.CharField(max_length=2000)  # path and query: the state that is shared
     scope = models.CharField(max_length=8, choices=Scope)
@@ -440,6 +445,23 @@ class ShareTarget(models.Model):
         if self.list:
             return str(self.list)
         return str(self.dictionary) if self.index is None else f"{self.dictionary}/{self.index}"
+
+
+class ApiToken(models.Model):
+    """What lets a program act as a person. Only its digest is kept: it is shown once."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)  # what it is for
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256
+    created_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(null=True)  # to the minute
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user}"
 
 
 def pinned_for(dictionary: Dictionary, indices: Iterable[int]) -> dict[int, Explanation]:

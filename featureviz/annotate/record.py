@@ -10,10 +10,11 @@ from featureviz.catalog.record import latent_record
 def whole_record(latent: Latent) -> dict[str, Any]:
     """What the API serves and `show` prints. Raises: StoreError."""
     said = Explanation.objects.standing().of(latent.run.dictionary, latent.index).voted()
-    return latent_record(latent) | {"explanations": [_explanation(each) for each in said]}
+    return latent_record(latent) | {"explanations": [explanation_record(each) for each in said]}
 
 
-def _explanation(said: Any) -> dict[str, Any]:
+def explanation_record(said: Any) -> dict[str, Any]:
+    """An explanation that was counted with its votes."""
     return {
         "id": said.pk,
         "description": said.text,

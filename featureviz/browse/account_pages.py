@@ -1,13 +1,17 @@
-"""A person's own page."""
+"""A person's own page, and their API tokens."""
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from featureviz.annotate import tokens as api_tokens
 from featureviz.annotate.models import Explanation
+from featureviz.annotate.texts import AnnotateError
+from featureviz.browse.refusals import person
 from featureviz.catalog.models import Membership
 
 _LATEST = 50
@@ -23,9 +27,29 @@ def profile(request: HttpRequest) -> HttpResponse:
     written = Explanation.objects.readable(user).filter(author=user)
     context = {
         "accounts": settings.FEATUREVIZ_ACCOUNTS,
+        "tokens": api_tokens.standing(person(request)),
         "memberships": Membership.objects.filter(user=user).select_related("workspace"),
         "explanations": written.select_related("dictionary__model").order_by("-created_at")[
             :_LATEST
         ],
     }
     return render(request, "people/profile.html", context)
+
+
+@never_cache
+@require_POST
+def tokens(request: HttpRequest) -> HttpResponse:
+    """A new API token, shown this once."""
+    try:
+        token = api_tokens.create(person(request), request.POST.get("name", ""))
+    except AnnotateError as error:
+        messages.error(request, str(error))
+        return redirect("profile")
+    return render(request, "people/token.html", {"token": token})
+
+
+@require_POST
+def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let a token open nothing any more."""
+    api_tokens.revoke(person(request), pk)
+    return redirect("profile")

@@ -26,6 +26,8 @@ _of_latent: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", account_pages.profile, name="profile"),
+    path("accounts/tokens", account_pages.tokens, name="tokens"),
+    path("accounts/tokens/<int:pk>/revoke", account_pages.revoke_token, name="token-revoke"),
     path("accounts/notifications/", comment_pages.notifications, name="notifications"),
     path("accounts/notifications/<int:pk>", comment_pages.follow, name="notification"),
     path("lists/", list_pages.every, name="lists"),

@@ -14,6 +14,8 @@ from featureviz.browse import (
     sharing,
     views,
 )
+from featureviz.browse.rest import page
+from featureviz.browse.rest.routes import api as rest
 from featureviz.browse.search import views as search
 from featureviz.browse.table import files
 from featureviz.catalog.models import NAME_PATTERN, RESERVED
@@ -58,7 +60,8 @@ register_converter(IndexConverter, "index")
 
 urlpatterns = [
     path("", views.front, name="front"),
-    path("api/feature/<name:model>/<name:dictionary>/<index:index>", api.feature, name="feature"),
+    path("api/", page.routes, name="api"),
+    path("api/", rest.urls),
     path("compare", compare_views.compare, name="compare"),
     path("compare/weights", compare_views.weights, name="compare-weights"),
     path("compare.json", compare_views.record, name="compare-json"),

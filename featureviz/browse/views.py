@@ -127,6 +127,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def broken(request: HttpRequest) -> HttpResponse:
     """A calm page for a defect; it needs neither the database nor the store."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"error": "Something broke here; its log says what."}, status=500)
     return render(request, "browse/broken.html", status=500)
 
 

@@ -147,7 +147,7 @@ def test_a_split_character_is_told_the_largest_of_its_tokens(run):
 
 
 def test_the_json_says_what_the_record_says(client, run):
-    record, board = client.get("/api/feature/demo/sae/3").json(), run.dashboard(3)
+    record, board = client.get("/demo/sae/3.json").json(), run.dashboard(3)
     assert record["effect_threshold"] == THRESHOLD
     assert "above 0, the token is less likely without the latent" in record["effect_sign"]
     shown = [*record["examples"]["top"]]
@@ -166,7 +166,7 @@ def test_the_json_says_what_the_record_says(client, run):
 
 def test_the_json_of_a_run_without_effects_says_none(client, store):
     make_run()
-    record = client.get("/api/feature/demo/sae/3").json()
+    record = client.get("/demo/sae/3.json").json()
     assert record["effect_threshold"] is None
     assert all(example["effects"] is None for example in record["examples"]["top"])
 

@@ -128,7 +128,7 @@ def test_only_signed_dictionaries_have_a_minimum(client, store):
 
 
 def test_the_record_holds_both_ends_with_their_sign(client, run):
-    record = client.get("/api/feature/demo/sae/1").json()
+    record = client.get("/demo/sae/1.json").json()
     board, end = run.dashboard(1), record["negative"]
     assert record["max_activation"] == board.max_activation > 0
     assert end["min_activation"] == board.min_activation < 0
@@ -146,7 +146,7 @@ def test_the_record_holds_both_ends_with_their_sign(client, run):
 
 def test_an_unsigned_record_has_no_negative_end(client, store):
     make_run()
-    assert client.get("/api/feature/demo/sae/1").json()["negative"] is None
+    assert client.get("/demo/sae/1.json").json()["negative"] is None
 
 
 def test_both_histograms_share_one_axis_with_zero_where_it_belongs(run):

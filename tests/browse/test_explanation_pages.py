@@ -161,7 +161,7 @@ def test_a_card_says_what_a_latent_is(written, browsers):
 
 
 def test_the_record_has_the_explanations(written, browsers):
-    record = browsers["rita"].get("/api/feature/demo/sae/3").json()
+    record = browsers["rita"].get("/demo/sae/3.json").json()
     [said] = record["explanations"]
     assert said["description"] == "Fires on *digits*."
     assert (said["author"], said["is_pinned"], said["version"]) == ("bob", True, 1)

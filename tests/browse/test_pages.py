@@ -351,7 +351,7 @@ def test_a_dictionary_that_is_not_there_is_shown_its_siblings(client, run):
     assert 'href="/demo/sae/"' in html
 
 
-@pytest.mark.parametrize("path", ["/nobody/", "/nobody/x/1", "/api/", "/static/none"])
+@pytest.mark.parametrize("path", ["/nobody/", "/nobody/x/1", "/api/v2/", "/static/none"])
 def test_an_address_that_leads_nowhere_is_a_404(client, run, path):
     get(client, path, 404)
 

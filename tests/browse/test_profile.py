@@ -151,7 +151,7 @@ def test_a_dead_latent_has_no_panel(client, run):
 
 
 def test_the_record_holds_the_profiles(client, run):
-    record, board = client.get("/api/feature/demo/sae/3").json(), run.dashboard(3)
+    record, board = client.get("/demo/sae/3.json").json(), run.dashboard(3)
     arabic = record["profiles"][0]
     assert arabic["class"] == "arabic"
     assert arabic["share_of_active"] == 5 / board.n_active

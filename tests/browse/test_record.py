@@ -22,7 +22,7 @@ def run(store):
 
 @pytest.fixture
 def record(client, run):
-    return client.get("/api/feature/demo/sae/3").json()
+    return client.get("/demo/sae/3.json").json()
 
 
 def show(*arguments):
@@ -35,8 +35,8 @@ def test_the_command_prints_what_the_api_serves(record):
     assert json.loads(show("demo/sae/3")) == record
 
 
-def test_the_same_address_with_json_serves_it_too(client, record):
-    assert client.get("/demo/sae/3.json").json() == record
+def test_the_api_serves_it_too(client, record):
+    assert client.get("/api/v1/latents/demo/sae/3").json() == record
 
 
 def test_the_numbers_are_the_dashboards(run, record):
@@ -84,7 +84,7 @@ def test_an_example_names_what_an_attention_layer_brought_it_from(client, run, r
     first = msgspec.structs.replace(top[0], sources=(Source(2, 1.5),))
     boards[3] = msgspec.structs.replace(boards[3], top=(first, *top[1:]))
     write_pack(run.folder / "blocks" / "00000.pack", boards)
-    example = client.get("/api/feature/demo/sae/3").json()["examples"]["top"][0]
+    example = client.get("/demo/sae/3.json").json()["examples"]["top"][0]
     expected = {"position": 2, "token": example["tokens"][2], "contribution": 1.5}
     assert example["attention_sources"] == [expected]
 
@@ -137,7 +137,7 @@ def test_the_run_is_named_by_all_that_made_it(run, record):
 def test_the_run_says_on_what_and_how_it_was_computed(client, run):
     run.provenance |= {"dtype": "float32", "devices": ["cpu, 2 threads"], "seconds": 94.5}
     run.save()
-    record = client.get("/api/feature/demo/sae/3").json()["run"]
+    record = client.get("/demo/sae/3.json").json()["run"]
     assert record["dtype"] == "float32"
     assert record["devices"] == ["cpu, 2 threads"]
     assert record["seconds"] == 94.5
@@ -146,7 +146,7 @@ def test_the_run_says_on_what_and_how_it_was_computed(client, run):
 def test_densities_are_exact_ratios_never_text_that_was_read_back(client, run):
     board = msgspec.structs.replace(run.dashboard(3), n_active=1, n_tokens=200_000)
     write_pack(run.folder / "blocks" / "00000.pack", [run.dashboard(0)] * 3 + [board])
-    record = client.get("/api/feature/demo/sae/3").json()
+    record = client.get("/demo/sae/3.json").json()
     assert record["density"] == 1 / 200_000
     assert record["log_density"] == math.log10(1 / 200_000)
     assert record["rarity"] == "ultralow"
@@ -154,7 +154,7 @@ def test_densities_are_exact_ratios_never_text_that_was_read_back(client, run):
 
 @pytest.mark.parametrize(("index", "word"), [(3, None), (6, "ultralow"), (7, "dead")])
 def test_rare_latents_are_named(client, run, index, word):
-    assert client.get(f"/api/feature/demo/sae/{index}").json()["rarity"] == word
+    assert client.get(f"/demo/sae/{index}.json").json()["rarity"] == word
 
 
 def test_a_dead_latent_has_a_record(run):
@@ -188,7 +188,7 @@ def test_a_damaged_run_is_one_clear_line(run):
 
 
 def test_the_api_says_what_is_missing_in_json(client, run):
-    reply = client.get("/api/feature/demo/sae/99")
+    reply = client.get("/demo/sae/99.json")
     assert reply.status_code == 404
     assert "demo/sae/99" in reply.json()["error"]
     assert client.get("/api/nothing").json()["error"]

@@ -189,7 +189,7 @@ def test_a_page_asks_for_all_companions_in_one_query(client, run, other, django_
 def test_the_record_holds_every_figure_of_every_relation(client, run, other):
     relate(run, run, Job.State.WAITING)
     relate(run, other, related=(related(2),), children=(related(4),), n_children=9)
-    own, twin = client.get("/api/feature/demo/sae/3").json()["relations"]
+    own, twin = client.get("/demo/sae/3.json").json()["relations"]
     assert own == {"to": "demo/sae", "run": run.key, "state": "waiting"}
     assert (twin["to"], twin["run"], twin["state"]) == ("twin/b", other.key, "done")
     assert twin["latents"] == [

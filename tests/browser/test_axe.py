@@ -25,6 +25,7 @@ PAGES = [
     "/runs/{key}/",
     "/components/",
     "/rate/",
+    "/api/",
     "/embed/demo/sae/3",
     "/search",
     "/search?q=self+density:<90%25+foo:x",

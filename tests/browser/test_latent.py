@@ -111,7 +111,7 @@ def test_splitting_a_row_into_tokens_leaves_its_text_as_it_was(latent):
 
 
 def test_every_token_of_a_row_is_reached_with_its_own_id(latent, site):
-    record = latent.request.get(f"{site}/api/feature/demo/sae/3").json()
+    record = latent.request.get(f"{site}/demo/sae/3.json").json()
     example = next(each for each in record["examples"]["top"] if each["context"] == 0)
     marks = latent.evaluate(
         """async () => {

@@ -15,7 +15,7 @@ from featureviz.dashboards.store import StoreError
 class Command(BaseCommand):
     """Prints one record, or the addresses that exist."""
 
-    help = "Print the record of a latent as JSON; the same as /api/feature/<address>."
+    help = "Print the record of a latent as JSON; the same as /<address>.json."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One address, or --list."""
