@@ -265,6 +265,14 @@ class LatentLink(models.Model):
         return f"{self.explanation or self.comment} names {self.dictionary}/{self.index}"
 
 
+class TagQuerySet(models.QuerySet["Tag"]):
+    """Rules about tags."""
+
+    def readable(self, user: Reader | None) -> Self:
+        """Those nobody took off, of latents the person may see."""
+        return self.filter(_of_readable_latents(user), removed_at=None)
+
+
 class Tag(models.Model):
     """A word people put on a latent, to find it among others."""
 
@@ -277,6 +285,8 @@ class Tag(models.Model):
     removed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )
+
+    objects = TagQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "dictionary", "index"]

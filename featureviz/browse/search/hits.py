@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
-from featureviz.annotate.models import Explanation
+from featureviz.annotate.models import Comment, Explanation, Tag
 from featureviz.browse.formats import percent, signed, whole
 from featureviz.browse.search import excerpts
 from featureviz.browse.search.excerpts import Excerpt
-from featureviz.browse.search.explanations import of_latents
 from featureviz.browse.search.finders import KINDS, Scope, held_by
 from featureviz.browse.search.language import Term
 from featureviz.browse.search.results import Results
+from featureviz.browse.search.written import WRITTEN, of_latents
 from featureviz.dashboards.density import rarity
 from featureviz.dashboards.text import readable
 from featureviz.dashboards.words import Phrase
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 LABELS = {
     "index": "index",
     "explanation": "explanation",
+    "tag": "tag",
     "fires": "fires on",
+    "comment": "comment",
     "promotes": "promotes",
     "context": "context",
     "suppresses": "suppresses",
@@ -54,6 +56,7 @@ class Reason:
     excerpt: Excerpt | None = None
     note: str = ""
     more: int = 0  # tokens that match and are not shown
+    url: str = ""  # where it is read, unless that is the example's place
 
     @property
     def label(self) -> str:
@@ -70,6 +73,8 @@ class Hit:
     terms: tuple[Term, ...]  # about words, not turned round
     kind: str  # words are looked for in this way only; empty: in any
     explanations: tuple[Explanation, ...]  # the pinned first
+    tags: tuple[Tag, ...] = ()
+    comments: tuple[Comment, ...] = ()
 
     @property
     def address(self) -> str:
@@ -146,6 +151,10 @@ class Hit:
                     yield Reason(kind, note=whole(self.index))
             case "explanation":
                 yield from self._explained(terms)
+            case "tag":
+                yield from self._tagged(terms)
+            case "comment":
+                yield from self._commented(terms)
             case "context":
                 yield from self._contexts(terms)
             case _:
@@ -156,6 +165,20 @@ class Hit:
         for each in self.explanations:
             if excerpt := excerpts.of_text(each.text, phrases):
                 yield Reason("explanation", excerpt=excerpt, note=each.signature)
+
+    def _tagged(self, terms: Sequence[Term]) -> Iterator[Reason]:
+        phrases = _phrases(terms)
+        for each in self.tags:
+            if excerpt := excerpts.of_text(each.name, phrases):
+                url = reverse("tagged", args=[each.name])
+                yield Reason("tag", excerpt=excerpt, note=each.author.get_username(), url=url)
+
+    def _commented(self, terms: Sequence[Term]) -> Iterator[Reason]:
+        phrases = _phrases(terms)
+        for each in self.comments:
+            if excerpt := excerpts.of_text(each.text, phrases):
+                url = f"{self.url}{each.query}#comment-{each.pk}"
+                yield Reason("comment", excerpt=excerpt, note=each.signature, url=url)
 
     def _tokens(self, kind: str, terms: Sequence[Term]) -> Iterator[Reason]:
         wanted = {token for term in terms for token in self.scope.tokens(term).tolist()}
@@ -201,13 +224,26 @@ def hits(results: Results, user: Reader) -> list[Hit]:
     """The latents of the page shown."""
     terms = tuple(term for term in results.asked.query.terms if term.is_text and not term.negated)
     wanted = [(scope.run.dictionary_id, index) for scope, index in results.hits]
-    said: dict[tuple[int, int], list[Explanation]] = {}
-    for each in of_latents(wanted, user):
-        said.setdefault((each.dictionary_id, each.index), []).append(each)
-    return [
-        Hit(scope, index, terms, results.asked.kind, tuple(said.get(latent, ())))
-        for (scope, index), latent in zip(results.hits, wanted, strict=True)
+    said = {
+        kind: _by_latent(of_latents(kind, wanted, user))
+        for kind in WRITTEN
+        if kind == "explanation" or results.finder.found_any(kind)
+    }
+    texts = [
+        {f"{kind}s": tuple(found.get(latent, ())) for kind, found in said.items()}
+        for latent in wanted
     ]
+    return [
+        Hit(scope, index, terms, results.asked.kind, **written)
+        for (scope, index), written in zip(results.hits, texts, strict=True)
+    ]
+
+
+def _by_latent(texts: Iterable[Any]) -> dict[tuple[int, int], list[Any]]:
+    found: dict[tuple[int, int], list[Any]] = {}
+    for each in texts:
+        found.setdefault((each.dictionary_id, each.index), []).append(each)
+    return found
 
 
 def _phrases(terms: Sequence[Term]) -> list[Phrase]:

@@ -38,7 +38,7 @@ _EXAMPLES = (
     ('"in the"', "words in a row"),
     ("fires:self", "a token it fires on; also promotes: and suppresses:"),
     ("context:import", "a word of its stored contexts, best where it peaks in the word"),
-    ('explanation:"quotation marks"', "words of an explanation; also has:explanation"),
+    ('explanation:"quotation marks"', "words of an explanation; also comment:, tag: and has:explanation"),
     ("density:0.1%..1%", "a range; also density:<0.001, max:>3, mean:, min:, tokens:, index:"),
     ("is:ultralow", "how alive it is; also is:alive and is:dead"),
     ("-fires:self max:>1", "a minus turns a term round"),
@@ -262,7 +262,8 @@ def completions(request: HttpRequest) -> JsonResponse:
     where = request.GET.get("where", "")
     scopes = [scope for run in readable_runs() if (scope := Scope.of(run))]
     here = [scope for scope in scopes if scope.is_in(where)] or scopes
-    found = complete(text, min(int(at), len(text)) if at.isdecimal() else len(text), here)
+    cursor = min(int(at), len(text)) if at.isdecimal() else len(text)
+    found = complete(text, cursor, here, request.user)
     options = [
         {"text": each.text, "hint": each.hint, "whole": each.is_whole} for each in found.options
     ]
