@@ -140,6 +140,9 @@ FEATUREVIZ_ADDRESS = env.address("FEATUREVIZ_ADDRESS")
 # The sites that may show a latent in a frame: `*` for all, `none`, or their addresses.
 FEATUREVIZ_EMBED_ANCESTORS = env.ancestors("FEATUREVIZ_EMBED_ANCESTORS", "*")
 
+# The folder of a model that turns texts into vectors; with it, search finds by meaning too.
+FEATUREVIZ_EMBEDDING_MODEL = env.existing_folder("FEATUREVIZ_EMBEDDING_MODEL")
+
 # Accounts. Without them one local owner is signed in, and only this machine is served.
 FEATUREVIZ_ACCOUNTS = env.flag("FEATUREVIZ_ACCOUNTS", False)
 FEATUREVIZ_SIGNUP = env.choice("FEATUREVIZ_SIGNUP", ("closed", "invitation", "open"))

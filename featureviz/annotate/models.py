@@ -136,6 +136,21 @@ class ExplanationVersion(models.Model):
         return self.author.get_username() if self.author else self.model_name
 
 
+class ExplanationVector(models.Model):
+    """What an explanation means, as an embedding model has it; the newest reading only.
+
+    A text that is read anew is a new row: whoever keeps rows up to a key looks for greater ones.
+    """
+
+    explanation = models.OneToOneField(Explanation, models.CASCADE, related_name="vector")
+    version = models.PositiveIntegerField()  # of the text that was read
+    model = models.CharField(max_length=64, db_index=True)  # digest of its files
+    vector = models.BinaryField()  # of length 1, float32, little-endian
+
+    def __str__(self) -> str:
+        return f"{self.explanation} (version {self.version})"
+
+
 class ExplanationVote(models.Model):
     """Whether a person agrees with an explanation."""
 

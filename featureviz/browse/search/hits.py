@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.urls import reverse
 
 from featureviz.annotate.models import Comment, Explanation, Tag
-from featureviz.browse.formats import percent, signed, whole
+from featureviz.browse.formats import fixed, percent, signed, whole
 from featureviz.browse.search import excerpts
 from featureviz.browse.search.excerpts import Excerpt
 from featureviz.browse.search.finders import KINDS, Scope, held_by
@@ -34,6 +34,7 @@ LABELS = {
     "promotes": "promotes",
     "context": "context",
     "suppresses": "suppresses",
+    "meaning": "meaning",
 }
 _EMPHASIS = re.compile(r"^#+ |\*\*|`")  # of Markdown, of which a title needs none
 _FEW = 3  # tokens shown where a latent has many
@@ -64,6 +65,14 @@ class Reason:
         return LABELS[self.kind]
 
 
+@dataclass(frozen=True, slots=True)
+class Close:
+    """An explanation that is close to the query in meaning."""
+
+    explanation: Explanation
+    cosine: float
+
+
 @dataclass(frozen=True)
 class Hit:
     """A latent that was found."""
@@ -75,6 +84,7 @@ class Hit:
     explanations: tuple[Explanation, ...]  # the pinned first
     tags: tuple[Tag, ...] = ()
     comments: tuple[Comment, ...] = ()
+    close: Close | None = None  # found by meaning, not by words
 
     @property
     def address(self) -> str:
@@ -130,6 +140,8 @@ class Hit:
     def reasons(self) -> tuple[Reason, ...]:
         """Why it was found, the weightiest first; its strongest context where only numbers were."""
         found = [reason for kind in KINDS for reason in self._reasons(kind)]
+        if self.close:
+            found.append(self._meant(self.close))
         shows_text = any(reason.excerpt and reason.kind == "context" for reason in found)
         strongest = None if shows_text else self._strongest()
         return (*found, strongest) if strongest else tuple(found)
@@ -165,6 +177,14 @@ class Hit:
         for each in self.explanations:
             if excerpt := excerpts.of_text(each.text, phrases):
                 yield Reason("explanation", excerpt=excerpt, note=each.signature)
+
+    def _meant(self, close: Close) -> Reason:
+        return Reason(
+            "meaning",
+            excerpt=excerpts.of_start(close.explanation.text),
+            note=f"cosine {fixed(close.cosine, 2)}, {close.explanation.signature}",
+            url=f"{self.url}#explanation-{close.explanation.pk}",
+        )
 
     def _tagged(self, terms: Sequence[Term]) -> Iterator[Reason]:
         phrases = _phrases(terms)
@@ -225,7 +245,7 @@ def hits(results: Results, user: Reader) -> list[Hit]:
     terms = tuple(term for term in results.asked.query.terms if term.is_text and not term.negated)
     wanted = [(scope.run.dictionary_id, index) for scope, index in results.hits]
     said = {
-        kind: _by_latent(of_latents(kind, wanted, user))
+        kind: by_latent(of_latents(kind, wanted, user))
         for kind in WRITTEN
         if kind == "explanation" or results.finder.found_any(kind)
     }
@@ -239,7 +259,8 @@ def hits(results: Results, user: Reader) -> list[Hit]:
     ]
 
 
-def _by_latent(texts: Iterable[Any]) -> dict[tuple[int, int], list[Any]]:
+def by_latent(texts: Iterable[Any]) -> dict[tuple[int, int], list[Any]]:
+    """Texts by their latents (dictionary, index), in order."""
     found: dict[tuple[int, int], list[Any]] = {}
     for each in texts:
         found.setdefault((each.dictionary_id, each.index), []).append(each)

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
 from django.db.models import IntegerField, Q, Value
 from django.db.models.functions import Cast
@@ -13,6 +14,7 @@ from django.db.models.signals import post_save
 
 from featureviz.annotate.models import Comment, Explanation, Tag
 from featureviz.browse.search.models import CommentWord, ExplanationWord, TagWord, Word
+from featureviz.celery import enqueue
 from featureviz.dashboards.words import Ints, Phrase, spans
 
 if TYPE_CHECKING:
@@ -130,3 +132,5 @@ def _saved(sender: Any, instance: Any, created: bool, **_: Any) -> None:
     if not created:
         kind.words.objects.filter(**{kind.name: instance}).delete()
     kind.words.objects.bulk_create(kind.words_of([instance]), batch_size=_BATCH)
+    if sender is Explanation and settings.FEATUREVIZ_EMBEDDING_MODEL:
+        enqueue("meaning.embed")

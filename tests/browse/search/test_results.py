@@ -15,9 +15,9 @@ from featureviz.browse.search.results import PAGE_SIZE, SORTS, Asked, Results
 from featureviz.browse.search.written import holding, reindex_written
 from featureviz.catalog.addresses import readable_runs
 from featureviz.catalog.models import Run
-from featureviz.dashboards.finding import DOUBT
 from featureviz.catalog.reading import Reader, reading_as
 from featureviz.catalog.runs import reindex
+from featureviz.dashboards.finding import DOUBT
 from featureviz.dashboards.words import Phrase, fold
 from tests.browse.search.conftest import comment, explain, searchable, tag
 from tests.factories import TEXTS, make_run
