@@ -22,7 +22,7 @@ from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from featureviz.annotate.models import Explanation  # noqa: E402
-from featureviz.browse.search.explanations import reindex_explanations  # noqa: E402
+from featureviz.browse.search.written import reindex_written  # noqa: E402
 from featureviz.catalog.models import Corpus, Dictionary, LanguageModel, Run  # noqa: E402
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus  # noqa: E402
 from featureviz.dashboards.finding import TOKENS, Gathering  # noqa: E402
@@ -149,7 +149,7 @@ def _publish(corpus: StoredCorpus, words: list[str]) -> Any:
                     is_pinned=True)
         for index, text in zip(random.permutation(N_LATENTS)[:N_EXPLAINED], said, strict=True)
     )  # fmt: skip
-    reindex_explanations()
+    reindex_written()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")  # as autovacuum does within a minute
     return run

@@ -98,7 +98,7 @@ def fill_database(n_latents: int) -> None:
 def explain(dictionary: int, n_latents: int) -> None:
     """A pinned explanation of every fifth latent, signed by a model."""
     from featureviz.annotate.models import Explanation  # noqa: PLC0415
-    from featureviz.browse.search.explanations import reindex_explanations  # noqa: PLC0415
+    from featureviz.browse.search.written import reindex_written  # noqa: PLC0415
 
     words = vocabulary()
     Explanation.objects.bulk_create(
@@ -114,7 +114,7 @@ def explain(dictionary: int, n_latents: int) -> None:
         ),
         batch_size=1000,
     )
-    reindex_explanations()
+    reindex_written()
 
 
 def write_corpus(folder: Path) -> None:

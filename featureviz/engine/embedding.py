@@ -80,10 +80,6 @@ def _load(folder: Path, _stamp: object) -> Encoder:
     return Encoder(tokenizer, model.eval(), digest, _longest(folder, model, tokenizer))
 
 
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
 def _check(folder: Path) -> None:
     if not (folder / "config.json").is_file() or not list(folder.glob("*.safetensors")):
         raise EmbeddingError(

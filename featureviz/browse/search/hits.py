@@ -249,13 +249,18 @@ def hits(results: Results, user: Reader) -> list[Hit]:
         for kind in WRITTEN
         if kind == "explanation" or results.finder.found_any(kind)
     }
-    texts = [
-        {f"{kind}s": tuple(found.get(latent, ())) for kind, found in said.items()}
-        for latent in wanted
-    ]
+
+    def of(kind: str, latent: tuple[int, int]) -> tuple[Any, ...]:
+        return tuple(said.get(kind, {}).get(latent, ()))
+
     return [
-        Hit(scope, index, terms, results.asked.kind, **written)
-        for (scope, index), written in zip(results.hits, texts, strict=True)
+        Hit(
+            *(scope, index, terms, results.asked.kind),
+            explanations=of("explanation", latent),
+            tags=of("tag", latent),
+            comments=of("comment", latent),
+        )
+        for (scope, index), latent in zip(results.hits, wanted, strict=True)
     ]
 
 

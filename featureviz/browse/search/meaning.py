@@ -7,7 +7,7 @@ that workers kept (`annotate/meaning.py`), held in this process.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,24 +201,20 @@ def _ranked(
     """Vectors by cosine, equal ones by address, some at a time; all are sorted only if need be."""
     places = {each.scope.run.dictionary_id: at for at, each in enumerate(results.here)}
     least = np.partition(cosines, -_AT_ONCE)[-_AT_ONCE] if len(cosines) > _AT_ONCE else -np.inf
-    yield _sorted(rows, allowed[cosines >= least], cosines[cosines >= least], places)
-    rest = _sorted(rows, allowed[cosines < least], cosines[cosines < least], places)
-    for start in range(0, len(rest), _AT_ONCE):
-        yield rest[start : start + _AT_ONCE]
+    for part in (cosines >= least, cosines < least):
+        ranked = _sorted(rows, allowed[part], cosines[part], places)
+        for start in range(0, len(ranked), _AT_ONCE):
+            yield ranked[start : start + _AT_ONCE]
 
 
 def _sorted(
     rows: Ints, some: Ints, cosines: npt.NDArray[np.float32], places: dict[int, int]
 ) -> Ints:
-    place = [places[dictionary] for dictionary in rows[some, 3].tolist()]
+    place = np.array([places[dictionary] for dictionary in rows[some, 3].tolist()], np.int64)
     return some[np.lexsort((rows[some, 1], rows[some, 4], place, -cosines))]
 
 
 def _readable(rows: Ints, user: Reader) -> dict[tuple[int, int], Explanation]:
     """Explanations by primary key and version; a text changed since it was read is missing."""
-    found: Sequence[Explanation] = (
-        Explanation.objects.readable(user)
-        .filter(pk__in=rows[:, 1].tolist())
-        .select_related("author")
-    )
-    return {(each.pk, each.version): each for each in found}
+    named = Explanation.objects.readable(user).filter(pk__in=rows[:, 1].tolist())
+    return {(each.pk, each.version): each for each in named.select_related("author")}

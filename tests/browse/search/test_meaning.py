@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
@@ -29,7 +30,7 @@ QUERY = [1.0, 0.0, 0.0]
 
 
 @pytest.fixture(autouse=True)
-def model(tmp_path, settings):
+def model(tmp_path, settings):  # a folder is all that the web process looks at
     meaning._held.clear()
     settings.FEATUREVIZ_EMBEDDING_MODEL = tmp_path
     yield settings
@@ -50,7 +51,7 @@ def said(run, index, text, cosine, by="ada"):
 def answered(text, vector=QUERY):
     """What a worker has answered already."""
     run = readable_runs()[0]
-    stamp = meaning._stamp(meaning.settings.FEATUREVIZ_EMBEDDING_MODEL)
+    stamp = meaning._stamp(settings.FEATUREVIZ_EMBEDDING_MODEL)
     question = questions.ask(run, Question.Kind.MEANING, text=text, model=stamp)
     Question.objects.filter(pk=question.pk).update(
         state=Question.State.ANSWERED, answer={"model": MODEL, "vector": vector}
