@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.conf import settings
 from django.db import transaction
-from django.db.models import IntegerField, Q, Value
+from django.db.models import BigIntegerField, ExpressionWrapper, F, IntegerField, Q, Value
 from django.db.models.functions import Cast
 from django.db.models.signals import post_save
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from featureviz.annotate.models import Reader
 
 _BATCH = 1000
+_DICTIONARY = 1 << 33  # more than twice any index
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,17 @@ class Written:
     order: tuple[str, ...]  # of a latent's
 
     @property
-    def heads(self) -> Any:
-        """1 where a text heads its latent's page; only an explanation may not."""
-        if self.texts is Explanation:
-            return Cast("is_pinned", IntegerField())  # a boolean would be made of each row
-        return Value(1)
+    def place(self) -> Any:
+        """Dictionary, index, and whether a text heads its latent's page, as one number.
+
+        Made by the database: of the thousands that hold a frequent word, rows would cost more.
+        """
+        place = F("dictionary_id") * Value(_DICTIONARY) + F("index") * Value(2)
+        if self.texts is Explanation:  # no other heads a page, or fails to
+            place += Cast("is_pinned", IntegerField())
+        else:
+            place += Value(1)
+        return ExpressionWrapper(place, BigIntegerField())
 
     def words_of(self, texts: Iterable[Any]) -> Iterator[Word]:
         """The rows of some texts."""
@@ -85,13 +92,13 @@ def holding(name: str, phrase: Phrase | None, user: "Reader") -> Ints:
         is_beginning = bool(phrase and phrase.is_beginning and at == len(phrase) - 1)
         words = kind.words.objects.filter(_is(word, is_beginning))
         found = found.filter(pk__in=words.values(name))
-    columns = ("dictionary_id", "index", kind.heads)
     if phrase and len(phrase) > 1:  # which words stand in a row, only the text can tell
-        texts = found.values_list(kind.column, *columns)
-        rows = [row for text, *row in texts if phrase.within(text)]
+        texts = found.values_list(kind.column, kind.place)
+        places = [place for text, place in texts if phrase.within(text)]
     else:
-        rows = list(found.values_list(*columns))
-    return np.array(rows, np.int64).reshape(-1, 3)
+        places = list(found.values_list(kind.place, flat=True))
+    rows = np.array(places, np.int64)
+    return np.stack([rows // _DICTIONARY, rows % _DICTIONARY // 2, rows % 2], axis=1)
 
 
 def of_latents(name: str, wanted: Iterable[tuple[int, int]], user: "Reader") -> list[Any]:
