@@ -21,8 +21,8 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from featureviz.annotate.models import Explanation  # noqa: E402
-from featureviz.browse.search.explanations import reindex_explanations  # noqa: E402
+from featureviz.annotate.models import Comment, Explanation, Tag  # noqa: E402
+from featureviz.browse.search.written import reindex_written  # noqa: E402
 from featureviz.catalog.models import Corpus, Dictionary, LanguageModel, Run  # noqa: E402
 from featureviz.dashboards.corpora import CorpusFacts, StoredCorpus  # noqa: E402
 from featureviz.dashboards.finding import TOKENS, Gathering  # noqa: E402
@@ -149,10 +149,24 @@ def _publish(corpus: StoredCorpus, words: list[str]) -> Any:
                     is_pinned=True)
         for index, text in zip(random.permutation(N_LATENTS)[:N_EXPLAINED], said, strict=True)
     )  # fmt: skip
-    reindex_explanations()
+    _annotate(dictionary, author, said)
+    reindex_written()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")  # as autovacuum does within a minute
     return run
+
+
+def _annotate(dictionary: Dictionary, author: User, texts: Any) -> None:
+    """As many comments and tags as explanations, by the same words."""
+    latents = np.random.default_rng(_SEED + 1).permutation(N_LATENTS)[: len(texts)].tolist()
+    named = {"dictionary": dictionary, "author": author}
+    Comment.objects.bulk_create(
+        Comment(index=index, text=" ".join(text), **named)
+        for index, text in zip(latents, texts, strict=True)
+    )
+    Tag.objects.bulk_create(
+        Tag(index=index, name=text[0], **named) for index, text in zip(latents, texts, strict=True)
+    )
 
 
 def _measure() -> dict[str, Any]:

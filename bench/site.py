@@ -100,7 +100,7 @@ def explain(dictionary: int, n_latents: int) -> None:
     from django.db import connection  # noqa: PLC0415
 
     from featureviz.annotate.models import Explanation  # noqa: PLC0415
-    from featureviz.browse.search.explanations import reindex_explanations  # noqa: PLC0415
+    from featureviz.browse.search.written import reindex_written  # noqa: PLC0415
 
     words = vocabulary()
     Explanation.objects.bulk_create(
@@ -116,7 +116,7 @@ def explain(dictionary: int, n_latents: int) -> None:
         ),
         batch_size=1000,
     )
-    reindex_explanations()
+    reindex_written()
     if connection.vendor == "postgresql":  # as its own upkeep does within a minute
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")

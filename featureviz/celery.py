@@ -97,7 +97,7 @@ def broker(url: str, folder: Path) -> dict[str, Any]:
 app = Celery("featureviz")
 app.conf.update(
     broker(settings.FEATUREVIZ_BROKER_URL, settings.FEATUREVIZ_DATA / "queue"),
-    include=["tasks.precompute", "tasks.questions", "tasks.upkeep"],
+    include=["tasks.meaning", "tasks.precompute", "tasks.questions", "tasks.upkeep"],
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_ignore_result=True,

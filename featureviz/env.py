@@ -54,6 +54,15 @@ def folder(name: str, default: Path) -> Path:
     return path
 
 
+def existing_folder(name: str) -> Path | None:
+    """A folder that must be there; none when it is not given."""
+    value = text(name, "")
+    path = Path(value).expanduser().resolve()
+    if value and not path.is_dir():
+        raise ImproperlyConfigured(f"{name}: {path} is no folder.")
+    return path if value else None
+
+
 def words(name: str, default: list[str]) -> list[str]:
     """A comma-separated list."""
     value = os.environ.get(name, "")

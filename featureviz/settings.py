@@ -143,6 +143,8 @@ FEATUREVIZ_EMBED_ANCESTORS = env.ancestors("FEATUREVIZ_EMBED_ANCESTORS", "*")
 
 # How often a minute a program may ask the API, by token or by address; 0: as often as it likes.
 FEATUREVIZ_API_PER_MINUTE = env.whole_number("FEATUREVIZ_API_PER_MINUTE", 600)
+# The folder of a model that turns texts into vectors; with it, search finds by meaning too.
+FEATUREVIZ_EMBEDDING_MODEL = env.existing_folder("FEATUREVIZ_EMBEDDING_MODEL")
 
 # Accounts. Without them one local owner is signed in, and only this machine is served.
 FEATUREVIZ_ACCOUNTS = env.flag("FEATUREVIZ_ACCOUNTS", False)

@@ -26,7 +26,7 @@ from featureviz.engine.pairs import pair_weights
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench, block_path
 from featureviz.engine.typed import Typed, typed
-from tasks import jobs
+from tasks import embeddings, jobs
 
 Report = Callable[[int, int], None]  # done, of how many
 Answer = Callable[[Run, dict[str, Any], Report], Any]
@@ -79,6 +79,11 @@ def weights(run: Run, asked: dict[str, Any], _report: Report) -> dict[str, float
     return {"cosine": cosine, "logit_correlation": logits}
 
 
+def meaning(_run: Run, asked: dict[str, Any], _report: Report) -> dict[str, Any]:
+    """A text as a vector; the run has no part in it."""
+    return embeddings.of_text(asked["text"])
+
+
 def _tokens(found: Typed) -> dict[str, Any]:
     return {"tokens": found.tokens.tolist(), "counted": found.counted.tolist()}
 
@@ -89,6 +94,7 @@ _ANSWERS: dict[str, Answer] = {
     Question.Kind.LATENTS: latents,
     Question.Kind.MAP: latent_map,
     Question.Kind.WEIGHTS: weights,
+    Question.Kind.MEANING: meaning,
 }
 
 

@@ -12,6 +12,7 @@ from time import sleep
 
 from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state
+from django.conf import settings
 from django.db import connection
 
 from featureviz.catalog import questions
@@ -20,6 +21,7 @@ from tasks import jobs
 
 IDLE_SECONDS = 2.0
 _TURNS_TO_TIDY = 900
+_TURNS_TO_READ = 15  # explanations, for their meaning
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +58,20 @@ def look() -> bool:
     return True
 
 
+def look_for_texts() -> None:
+    """Send for a worker that reads explanations for their meaning, where that is wanted."""
+    if settings.FEATUREVIZ_EMBEDDING_MODEL and not jobs.at_work.locked():
+        enqueue("meaning.embed")
+
+
 def _look_on() -> None:
     for turn in count():
         try:
             if not stopping():
                 questions.i_am_here()
             look()
+            if turn % _TURNS_TO_READ == 0:
+                look_for_texts()
             if turn % _TURNS_TO_TIDY == 0:
                 questions.forget()
         except Exception:  # the database may be away for a moment

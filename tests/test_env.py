@@ -128,3 +128,13 @@ def test_a_policy_cannot_be_slipped_in_among_the_sites(monkeypatch, given):
     monkeypatch.setenv("SITES", given)
     with pytest.raises(ImproperlyConfigured, match="SITES is"):
         env.ancestors("SITES", "*")
+
+
+def test_a_folder_that_must_be_there_is_found_or_refused_by_name(monkeypatch, tmp_path):
+    _set(monkeypatch, None)
+    assert env.existing_folder(NAME) is None
+    _set(monkeypatch, str(tmp_path))
+    assert env.existing_folder(NAME) == tmp_path.resolve()
+    _set(monkeypatch, str(tmp_path / "gone"))
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME}: .*gone is no folder"):
+        env.existing_folder(NAME)

@@ -139,6 +139,21 @@ class ExplanationVersion(models.Model):
         return self.author.get_username() if self.author else self.model_name
 
 
+class ExplanationVector(models.Model):
+    """What an explanation means, as an embedding model has it; the newest reading only.
+
+    A text that is read anew is a new row: whoever keeps rows up to a key looks for greater ones.
+    """
+
+    explanation = models.OneToOneField(Explanation, models.CASCADE, related_name="vector")
+    version = models.PositiveIntegerField()  # of the text that was read
+    model = models.CharField(max_length=64, db_index=True)  # digest of its files
+    vector = models.BinaryField()  # of length 1, float32, little-endian
+
+    def __str__(self) -> str:
+        return f"{self.explanation} (version {self.version})"
+
+
 class ExplanationVote(models.Model):
     """Whether a person agrees with an explanation."""
 
@@ -269,6 +284,14 @@ class LatentLink(models.Model):
         return f"{self.explanation or self.comment} names {self.dictionary}/{self.index}"
 
 
+class TagQuerySet(models.QuerySet["Tag"]):
+    """Rules about tags."""
+
+    def readable(self, user: Reader | None) -> Self:
+        """Those nobody took off, of latents the person may see."""
+        return self.filter(_of_readable_latents(user), removed_at=None)
+
+
 class Tag(models.Model):
     """A word people put on a latent, to find it among others."""
 
@@ -281,6 +304,8 @@ class Tag(models.Model):
     removed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )
+
+    objects = TagQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "dictionary", "index"]

@@ -453,6 +453,7 @@ class Question(models.Model):
         LATENTS = "latents"  # the latents most active on a text
         MAP = "map"  # where the latents of the dictionary lie to each other
         WEIGHTS = "weights"  # cosine and logit-weight correlation of two latents
+        MEANING = "meaning"  # a text as a vector, of whatever run
 
     class State(models.TextChoices):
         """Where a question stands."""

@@ -21,5 +21,9 @@ class RelationError(EngineError):
     """Two runs that cannot be compared, or no longer."""
 
 
+class EmbeddingError(EngineError):
+    """A model that cannot turn texts into vectors."""
+
+
 class TextError(EngineError):
     """A typed text that the model cannot read."""

@@ -1,4 +1,4 @@
-"""Search: it keeps the words of explanations as rows of its own."""
+"""Search: it keeps the words of what people write as rows of its own."""
 
 from django.apps import AppConfig
 
@@ -10,7 +10,7 @@ class SearchConfig(AppConfig):
     label = "search"
 
     def ready(self) -> None:
-        """Follow explanations as they are written."""
-        from featureviz.browse.search import explanations  # noqa: PLC0415 - models are ready now
+        """Follow what people write."""
+        from featureviz.browse.search import written  # noqa: PLC0415 - models are ready now
 
-        explanations.follow()
+        written.follow()

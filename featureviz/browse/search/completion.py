@@ -6,11 +6,18 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
+from django.db.models import Count
+
+from featureviz.annotate.models import Tag
 from featureviz.browse.formats import whole
 from featureviz.browse.search.finders import Scope
 from featureviz.browse.search.language import CHOICES, NAMES, NUMBERS, TEXTS, quoted
 from featureviz.dashboards.words import fold
+
+if TYPE_CHECKING:
+    from featureviz.annotate.models import Reader
 
 _MOST = 8
 _LOOKED_AT = 400  # tokens that begin as what is typed, of which the most frequent are offered
@@ -45,17 +52,17 @@ class Completion:
     options: tuple[Option, ...]
 
 
-def complete(text: str, cursor: int, scopes: Sequence[Scope]) -> Completion:
+def complete(text: str, cursor: int, scopes: Sequence[Scope], user: Reader) -> Completion:
     """Ways to go on at a place of a query."""
     before = text[:cursor]
     begun = _START.search(before)
     start = begun.start() if begun else cursor
     typed = _TYPED.match(before[start:])
-    options = islice(_options(typed, scopes), _MOST) if typed and begun else ()
+    options = islice(_options(typed, scopes, user), _MOST) if typed and begun else ()
     return Completion(start, cursor, tuple(options))
 
 
-def _options(typed: re.Match[str], scopes: Sequence[Scope]) -> Iterator[Option]:
+def _options(typed: re.Match[str], scopes: Sequence[Scope], user: Reader) -> Iterator[Option]:
     minus = "-" if typed.group().startswith("-") else ""
     name, quote, text = (typed[1] or "").lower(), typed[2], typed[3]
     if name in _TOKEN_LISTS:
@@ -63,6 +70,8 @@ def _options(typed: re.Match[str], scopes: Sequence[Scope]) -> Iterator[Option]:
         yield from (Option(f"{minus}{name}:{each.text}", each.hint) for each in found)
     elif name == "dict":
         yield from _dictionaries(minus, text, scopes)
+    elif name == "tag":
+        yield from _tags(minus, text, scopes, user)
     elif name in CHOICES:
         for choice, hint in CHOICES[name].items():
             if choice.startswith(text.lower()):
@@ -90,6 +99,17 @@ def _dictionaries(minus: str, text: str, scopes: Sequence[Scope]) -> Iterator[Op
     for scope in scopes:
         if scope.address.lower().startswith(text.lower()):
             yield Option(f"{minus}dict:{scope.address}", f"{whole(len(scope))} latents")
+
+
+def _tags(minus: str, text: str, scopes: Sequence[Scope], user: Reader) -> Iterator[Option]:
+    """Tags that begin so, those of most latents first."""
+    here = Tag.objects.readable(user).filter(
+        dictionary__in=[scope.run.dictionary_id for scope in scopes]
+    )
+    counts = here.order_by().values_list("name").annotate(n=Count("pk"))
+    begun = [(name, n) for name, n in counts if fold(name).startswith(fold(text))]
+    for name, count in sorted(begun, key=lambda each: (-each[1], each[0]))[:_MOST]:
+        yield Option(f"{minus}tag:{_value(name)}", f"{whole(count)} latent{'s' * (count != 1)}")
 
 
 def _tokens(kind: str, text: str, scopes: Sequence[Scope]) -> list[Option]:

@@ -76,6 +76,11 @@ def of_text(text: str, phrases: Sequence[Phrase]) -> Excerpt | None:
     return _Marked(text, matches).cut(_around(text, matches[0], 2 * REACH))
 
 
+def of_start(text: str) -> Excerpt:
+    """The first line or two of a text."""
+    return _Marked(text, ()).cut(_around(text, (0, 0), 4 * REACH))
+
+
 def of_place(
     corpus: StoredCorpus, place: Place, top: float, phrases: Sequence[Phrase] = ()
 ) -> Excerpt:

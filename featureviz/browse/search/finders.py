@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from featureviz.browse.ranges import holds
-from featureviz.browse.search.explanations import explained
 from featureviz.browse.search.language import Term
+from featureviz.browse.search.written import holding
 from featureviz.catalog.finding import opened
 from featureviz.catalog.models import Run
 from featureviz.dashboards.corpora import StoredCorpus
@@ -27,16 +27,18 @@ from featureviz.dashboards.words import Ints, Phrase, fold
 if TYPE_CHECKING:
     from featureviz.annotate.models import Reader
 
-KINDS = ("index", "explanation", "fires", "promotes", "context", "suppresses")
+KINDS = ("index", "explanation", "tag", "fires", "comment", "promotes", "context", "suppresses")
 WEIGHTS = {
     "index": 16.0,
     "explanation": 8.0,
+    "tag": 6.0,
     "fires": 4.0,
+    "comment": 3.0,
     "promotes": 2.0,
     "context": 1.0,
     "suppresses": 0.5,
 }
-_PINNED, _OTHER = 1.0, 0.75  # strength of an explanation that heads the page, and of others
+_FIRST, _OTHER = 1.0, 0.75  # strength of an explanation that heads the page, and of others
 
 Mask = npt.NDArray[np.bool_]
 Strengths = npt.NDArray[np.float64]
@@ -116,8 +118,12 @@ class Finder:
     """Holds terms against runs, for one reader; what needs the database is asked once."""
 
     user: Reader
-    _explained: dict[Phrase | None, Ints] = field(default_factory=dict)
+    _written: dict[tuple[str, Phrase | None], Ints] = field(default_factory=dict)
     frequent: set[str] = field(default_factory=set)  # texts so frequent that only peaks counted
+
+    def found_any(self, kind: str) -> bool:
+        """Whether some latent met a term by a text of this kind."""
+        return any(len(rows) for (each, _), rows in self._written.items() if each == kind)
 
     def match(self, term: Term, scope: Scope) -> Match:
         """The latents of one run that meet a term."""
@@ -133,7 +139,7 @@ class Finder:
             case "is":
                 return Match(_is(term.text, scope.index))
             case "has":
-                return Match(self._by_explanation(None, scope) > 0)
+                return Match(self._by_written(term.text, None, scope) > 0)
         kinds = (term.name,) if term.name else KINDS
         strengths = {kind: self._strengths(kind, term, scope) for kind in kinds}
         mask = np.zeros(len(scope), np.bool_)
@@ -145,8 +151,8 @@ class Finder:
         match kind:
             case "index":
                 return _by_number(term, scope)
-            case "explanation":
-                return self._by_explanation(Phrase.of(term.text, term.is_beginning), scope)
+            case "explanation" | "comment" | "tag":
+                return self._by_written(kind, Phrase.of(term.text, term.is_beginning), scope)
             case "context":
                 return self._by_context(term, scope)
         return scope.index.by_tokens(kind, scope.tokens(term))
@@ -160,14 +166,14 @@ class Finder:
             self.frequent.add(term.text)
         return scope.index.by_phrase(held)
 
-    def _by_explanation(self, phrase: Phrase | None, scope: Scope) -> Strengths:
+    def _by_written(self, kind: str, phrase: Phrase | None, scope: Scope) -> Strengths:
         strengths = np.zeros(len(scope))
-        if phrase not in self._explained:
-            self._explained[phrase] = explained(phrase, self.user)
-        dictionary, index, is_pinned = self._explained[phrase].T
+        if (kind, phrase) not in self._written:
+            self._written[kind, phrase] = holding(kind, phrase, self.user)
+        dictionary, index, is_first = self._written[kind, phrase].T
         here = (dictionary == scope.run.dictionary_id) & (index < len(scope))
         strengths[index[here]] = _OTHER
-        strengths[index[here & (is_pinned > 0)]] = _PINNED
+        strengths[index[here & (is_first > 0)]] = _FIRST
         return strengths
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 
-from featureviz.annotate.models import Explanation
-from featureviz.browse.formats import percent, signed, whole
+from featureviz.annotate.models import Comment, Explanation, Tag
+from featureviz.browse.formats import fixed, percent, signed, whole
 from featureviz.browse.search import excerpts
 from featureviz.browse.search.excerpts import Excerpt
-from featureviz.browse.search.explanations import of_latents
 from featureviz.browse.search.finders import KINDS, Scope, held_by
 from featureviz.browse.search.language import Term
 from featureviz.browse.search.results import Results
+from featureviz.browse.search.written import WRITTEN, of_latents
 from featureviz.dashboards.density import rarity
 from featureviz.dashboards.text import readable
 from featureviz.dashboards.words import Phrase
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 LABELS = {
     "index": "index",
     "explanation": "explanation",
+    "tag": "tag",
     "fires": "fires on",
+    "comment": "comment",
     "promotes": "promotes",
     "context": "context",
     "suppresses": "suppresses",
+    "meaning": "meaning",
 }
 _EMPHASIS = re.compile(r"^#+ |\*\*|`")  # of Markdown, of which a title needs none
 _FEW = 3  # tokens shown where a latent has many
@@ -54,11 +57,20 @@ class Reason:
     excerpt: Excerpt | None = None
     note: str = ""
     more: int = 0  # tokens that match and are not shown
+    url: str = ""  # where it is read, unless that is the example's place
 
     @property
     def label(self) -> str:
         """The way, in words."""
         return LABELS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """An explanation that is close to the query in meaning."""
+
+    explanation: Explanation
+    cosine: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,9 @@ class Hit:
     terms: tuple[Term, ...]  # about words, not turned round
     kind: str  # words are looked for in this way only; empty: in any
     explanations: tuple[Explanation, ...]  # the pinned first
+    tags: tuple[Tag, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    close: Close | None = None  # found by meaning, not by words
 
     @property
     def address(self) -> str:
@@ -125,6 +140,8 @@ class Hit:
     def reasons(self) -> tuple[Reason, ...]:
         """Why it was found, the weightiest first; its strongest context where only numbers were."""
         found = [reason for kind in KINDS for reason in self._reasons(kind)]
+        if self.close:
+            found.append(self._meant(self.close))
         shows_text = any(reason.excerpt and reason.kind == "context" for reason in found)
         strongest = None if shows_text else self._strongest()
         return (*found, strongest) if strongest else tuple(found)
@@ -146,6 +163,10 @@ class Hit:
                     yield Reason(kind, note=whole(self.index))
             case "explanation":
                 yield from self._explained(terms)
+            case "tag":
+                yield from self._tagged(terms)
+            case "comment":
+                yield from self._commented(terms)
             case "context":
                 yield from self._contexts(terms)
             case _:
@@ -156,6 +177,28 @@ class Hit:
         for each in self.explanations:
             if excerpt := excerpts.of_text(each.text, phrases):
                 yield Reason("explanation", excerpt=excerpt, note=each.signature)
+
+    def _meant(self, close: Close) -> Reason:
+        return Reason(
+            "meaning",
+            excerpt=excerpts.of_start(close.explanation.text),
+            note=f"cosine {fixed(close.cosine, 2)}, {close.explanation.signature}",
+            url=f"{self.url}#explanation-{close.explanation.pk}",
+        )
+
+    def _tagged(self, terms: Sequence[Term]) -> Iterator[Reason]:
+        phrases = _phrases(terms)
+        for each in self.tags:
+            if excerpt := excerpts.of_text(each.name, phrases):
+                url = reverse("tagged", args=[each.name])
+                yield Reason("tag", excerpt=excerpt, note=each.author.get_username(), url=url)
+
+    def _commented(self, terms: Sequence[Term]) -> Iterator[Reason]:
+        phrases = _phrases(terms)
+        for each in self.comments:
+            if excerpt := excerpts.of_text(each.text, phrases):
+                url = f"{self.url}{each.query}#comment-{each.pk}"
+                yield Reason("comment", excerpt=excerpt, note=each.signature, url=url)
 
     def _tokens(self, kind: str, terms: Sequence[Term]) -> Iterator[Reason]:
         wanted = {token for term in terms for token in self.scope.tokens(term).tolist()}
@@ -201,13 +244,32 @@ def hits(results: Results, user: Reader) -> list[Hit]:
     """The latents of the page shown."""
     terms = tuple(term for term in results.asked.query.terms if term.is_text and not term.negated)
     wanted = [(scope.run.dictionary_id, index) for scope, index in results.hits]
-    said: dict[tuple[int, int], list[Explanation]] = {}
-    for each in of_latents(wanted, user):
-        said.setdefault((each.dictionary_id, each.index), []).append(each)
+    said = {
+        kind: by_latent(of_latents(kind, wanted, user))
+        for kind in WRITTEN
+        if kind == "explanation" or results.finder.found_any(kind)
+    }
+
+    def of(kind: str, latent: tuple[int, int]) -> tuple[Any, ...]:
+        return tuple(said.get(kind, {}).get(latent, ()))
+
     return [
-        Hit(scope, index, terms, results.asked.kind, tuple(said.get(latent, ())))
+        Hit(
+            *(scope, index, terms, results.asked.kind),
+            explanations=of("explanation", latent),
+            tags=of("tag", latent),
+            comments=of("comment", latent),
+        )
         for (scope, index), latent in zip(results.hits, wanted, strict=True)
     ]
+
+
+def by_latent(texts: Iterable[Any]) -> dict[tuple[int, int], list[Any]]:
+    """Texts by their latents (dictionary, index), in order."""
+    found: dict[tuple[int, int], list[Any]] = {}
+    for each in texts:
+        found.setdefault((each.dictionary_id, each.index), []).append(each)
+    return found
 
 
 def _phrases(terms: Sequence[Term]) -> list[Phrase]:

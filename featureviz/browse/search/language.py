@@ -16,6 +16,8 @@ from featureviz.browse.ranges import Range
 
 TEXTS = {
     "explanation": "words of an explanation",
+    "comment": "words of a comment",
+    "tag": "a tag, or words of one",
     "fires": "a token it fires on",
     "promotes": "a token it promotes",
     "suppresses": "a token it suppresses",
@@ -30,7 +32,11 @@ NUMBERS = {
     "index": "its number",
 }
 CHOICES = {
-    "has": {"explanation": "somebody explained it"},
+    "has": {
+        "explanation": "somebody explained it",
+        "comment": "somebody commented on it",
+        "tag": "somebody tagged it",
+    },
     "is": {
         "alive": "it fires",
         "dead": "it never fired",

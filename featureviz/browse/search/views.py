@@ -17,6 +17,7 @@ from featureviz.browse.search.completion import complete
 from featureviz.browse.search.finders import KINDS, Scope
 from featureviz.browse.search.hits import LABELS, Hit, hits
 from featureviz.browse.search.language import Problem, Query, Term, parse, written_numbers
+from featureviz.browse.search.meaning import Meaning, closest
 from featureviz.browse.search.results import SORTS, Asked, Change, Results
 from featureviz.catalog.addresses import find_latent, readable_runs
 from featureviz.catalog.models import Latent, Run
@@ -38,7 +39,10 @@ _EXAMPLES = (
     ('"in the"', "words in a row"),
     ("fires:self", "a token it fires on; also promotes: and suppresses:"),
     ("context:import", "a word of its stored contexts, best where it peaks in the word"),
-    ('explanation:"quotation marks"', "words of an explanation; also has:explanation"),
+    (
+        'explanation:"quotation marks"',
+        "words of an explanation; also comment:, tag:, has:tag",
+    ),
     ("density:0.1%..1%", "a range; also density:<0.001, max:>3, mean:, min:, tokens:, index:"),
     ("is:ultralow", "how alive it is; also is:alive and is:dead"),
     ("-fires:self max:>1", "a minus turns a term round"),
@@ -120,6 +124,11 @@ class SearchPage:
     def hits(self) -> list[Hit]:
         """The latents of this page."""
         return hits(self.results, self.user)
+
+    @cached_property
+    def meaning(self) -> Meaning | None:
+        """What is close in meaning; below the first page of what the words found."""
+        return closest(self.results, self.user) if self.results.page == 1 else None
 
     @property
     def problems(self) -> list[tuple[str, Problem]]:
@@ -262,7 +271,8 @@ def completions(request: HttpRequest) -> JsonResponse:
     where = request.GET.get("where", "")
     scopes = [scope for run in readable_runs() if (scope := Scope.of(run))]
     here = [scope for scope in scopes if scope.is_in(where)] or scopes
-    found = complete(text, min(int(at), len(text)) if at.isdecimal() else len(text), here)
+    cursor = min(int(at), len(text)) if at.isdecimal() else len(text)
+    found = complete(text, cursor, here, request.user)
     options = [
         {"text": each.text, "hint": each.hint, "whole": each.is_whole} for each in found.options
     ]

@@ -10,8 +10,8 @@ register = template.Library()
 
 
 @register.simple_tag
-def marked_excerpt(excerpt: Excerpt, url: str = "") -> SafeString:
-    """A line of text; that of an example links to it."""
+def marked_excerpt(excerpt: Excerpt, url: str = "", elsewhere: str = "") -> SafeString:
+    """A line of text; that of an example links to it, another where it is told to."""
     parts = format_html_join("", "{}", ((_segment(each),) for each in excerpt.segments))
     before, after = ("…" if is_cut else "" for is_cut in excerpt.is_cut)
     script = excerpt.script
@@ -23,9 +23,9 @@ def marked_excerpt(excerpt: Excerpt, url: str = "") -> SafeString:
         parts,
         after,
     )
-    if not excerpt.place:
-        return line
-    return format_html('<a class="quiet" href="{}?ex={}#ex">{}</a>', url, excerpt.place, line)
+    if excerpt.place:
+        elsewhere = f"{url}?ex={excerpt.place}#ex"
+    return format_html('<a class="quiet" href="{}">{}</a>', elsewhere, line) if elsewhere else line
 
 
 def _segment(segment: Segment) -> SafeString:

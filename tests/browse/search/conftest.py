@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
+from featureviz.annotate import comments, lists
 from featureviz.annotate.explanations import Signature, write
 from featureviz.catalog.runs import reindex
 from tests.factories import make_run
@@ -20,6 +21,18 @@ def searchable(**given):
     return run
 
 
+def person(name):
+    user, _ = User.objects.get_or_create(username=name)
+    return user
+
+
 def explain(run, index, text, by="ada"):
-    user, _ = User.objects.get_or_create(username=by)
-    return write(run.dictionary, index, text, Signature(author=user))
+    return write(run.dictionary, index, text, Signature(author=person(by)))
+
+
+def comment(run, index, text, by="ada", **at):
+    return comments.write(comments.Place(run.dictionary, index, **at), text, person(by))
+
+
+def tag(run, index, name, by="ada"):
+    lists.tag(run.dictionary, index, name, person(by))

@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
+from featureviz.annotate import comments, lists
 from featureviz.annotate.explanations import Signature, edit, take_back, withdraw
-from featureviz.browse.search.explanations import reindex_explanations
 from featureviz.browse.search.finders import WEIGHTS
 from featureviz.browse.search.language import parse
-from featureviz.browse.search.models import ExplanationWord
+from featureviz.browse.search.models import CommentWord, ExplanationWord, TagWord
 from featureviz.browse.search.results import PAGE_SIZE, SORTS, Asked, Results
+from featureviz.browse.search.written import holding, reindex_written
 from featureviz.catalog.addresses import readable_runs
+from featureviz.catalog.models import Run
+from featureviz.catalog.reading import Reader, reading_as
+from featureviz.catalog.runs import reindex
 from featureviz.dashboards.finding import DOUBT
-from featureviz.dashboards.words import fold
-from tests.browse.search.conftest import explain, searchable
+from featureviz.dashboards.words import Phrase, fold
+from tests.browse.search.conftest import comment, explain, searchable, tag
 from tests.factories import TEXTS, make_run
 
 pytestmark = pytest.mark.django_db
@@ -246,8 +250,82 @@ def test_words_of_explanations_that_were_written_in_bulk_are_gathered_again(run)
     explain(run, 3, "zebra stripes of a zebra")
     ExplanationWord.objects.all().delete()
     assert indices("explanation:zebra") == []
-    assert reindex_explanations() == 1
+    assert reindex_written() == {"explanation": 1, "tag": 0, "comment": 0}
     assert indices("explanation:zebra") == [3]
     assert ExplanationWord.objects.count() == 4
-    assert reindex_explanations() == 1
+    assert reindex_written() == {"explanation": 1, "tag": 0, "comment": 0}
     assert ExplanationWord.objects.count() == 4
+
+
+def test_comments_are_found_by_words_beginnings_and_words_in_a_row(run):
+    comment(run, 0, "Fires on *quotation marks*, I think")
+    comment(run, 1, "Marks of quotation: علامات")
+    explain(run, 2, "quotation marks")
+    assert indices("comment:quotation") == [0, 1]
+    assert indices('comment:"quotation marks"') == indices('comment:"QUOTATION mar"*') == [0]
+    assert indices("comment:quot*") == [0, 1]
+    assert indices("comment:علامات") == [1]
+    assert indices("comment:quot") == indices("comment:!") == []
+    assert indices("has:comment") == [0, 1]
+    assert indices("quotation") == [2, 0, 1], "an explanation weighs more"
+    assert indices("quotation", kind="comment") == [0, 1]
+    assert indices("quotation -comment:think") == [2, 1]
+
+
+def test_tags_are_found_whole_by_a_word_or_by_its_beginning(run):
+    tag(run, 0, "to check")
+    tag(run, 0, "quotes")
+    tag(run, 1, "check again")
+    tag(run, 2, "été")
+    assert indices("tag:check") == [0, 1]
+    assert indices('tag:"to check"') == [0]
+    assert indices("tag:quo*") == [0]
+    assert indices("tag:ÉTÉ") == [2]
+    assert indices("has:tag") == [0, 1, 2]
+    assert indices("check") == indices("check", kind="tag") == [0, 1]
+    assert dict(results("check").kinds) == {"tag": 2}
+
+
+def test_what_was_withdrawn_or_taken_off_is_not_found(run):
+    said = comment(run, 3, "zebra stripes")
+    tag(run, 4, "zebra")
+    assert indices("zebra") == [4, 3]
+    comments.withdraw(said)
+    lists.untag(run.dictionary, 4, "zebra", said.author)
+    assert indices("zebra") == indices("has:comment") == indices("has:tag") == []
+    comments.take_back(said)
+    tag(run, 4, "zebra")
+    assert indices("zebra") == [4, 3]
+
+
+def test_what_is_said_of_latents_one_may_not_read_is_not_found(team, people):
+    run = Run.objects.get()
+    reindex(run)
+    comment(run, 3, "zebra stripes", by="bob")
+    tag(run, 4, "zebra", by="bob")
+    explain(run, 5, "zebra", by="bob")
+
+    def found_by(name):
+        with reading_as(Reader(people[name])):
+            return Results.of(Asked(parse("zebra")), readable_runs(), people[name]).hits
+
+    assert [index for _, index in found_by("rita")] == [5, 4, 3]
+    assert found_by("charlie") == []
+    shown = searchable(dictionary="shown", n_latents=8)
+    with reading_as(Reader(people["charlie"])):
+        for kind in ("comment", "tag", "explanation"):
+            assert len(holding(kind, Phrase.of("zebra"), people["charlie"])) == 0
+            assert len(holding(kind, None, people["charlie"])) == 0
+    assert shown.dictionary.name == "shown"
+
+
+def test_words_of_comments_and_tags_are_gathered_again(run):
+    comment(run, 3, "zebra stripes of a zebra")
+    tag(run, 4, "zebra")
+    CommentWord.objects.all().delete()
+    TagWord.objects.all().delete()
+    assert indices("zebra") == []
+    for _ in range(2):
+        assert reindex_written() == {"explanation": 0, "tag": 1, "comment": 1}
+        assert indices("zebra") == [4, 3]
+        assert (CommentWord.objects.count(), TagWord.objects.count()) == (4, 1)

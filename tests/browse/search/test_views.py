@@ -8,8 +8,10 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from featureviz.catalog.models import Run
+from featureviz.catalog.runs import reindex
 from featureviz.dashboards.finding import MOST_EXAMPLES
-from tests.browse.search.conftest import explain, searchable
+from tests.browse.search.conftest import comment, explain, searchable, tag
 from tests.factories import make_run
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +76,23 @@ def test_each_latent_says_why_it_was_found_with_the_match_marked(client, run):
     assert "of its firing" in markup
     assert "and <mark>something</mark> else…" in markup
     assert re.search(r"(peaks in it in|in) \d+ of \d+ stored examples", text_of(markup))
+
+
+def test_a_comment_is_quoted_where_it_matches_and_leads_to_its_place(client, run):
+    said = comment(run, 3, "I <b>think</b> of zebras here", example="0.4", token=2)
+    markup = page(client, q="comment:zebras")
+    assert "I &lt;b&gt;think&lt;/b&gt; of <mark>zebras</mark> here" in markup
+    address = f"/demo/sae/3?ex=0.4&tok=2#comment-{said.pk}"
+    assert f'href="{html.escape(address)}"' in markup
+    assert f'id="comment-{said.pk}"' in client.get(address).content.decode()
+    assert "<small>ada</small>" in markup
+
+
+def test_a_tag_is_marked_and_leads_to_all_latents_with_it(client, run):
+    tag(run, 3, "to check")
+    markup = page(client, q="check")
+    assert re.search(r'href="/lists/tag/to%20check"><bdi[^>]*>to <mark>check</mark>', markup)
+    assert re.search(r'href="\?q=check&amp;kind=tag"', markup)
 
 
 def test_the_peak_is_coloured_and_the_example_is_linked(client, run):
@@ -168,7 +187,9 @@ def test_a_page_asks_the_database_little_however_many_are_found(
 ):
     for index in range(8):
         explain(run, index, f"something {index}")
-    with django_assert_max_num_queries(6):
+        comment(run, index, f"something {index}")
+        tag(run, index, "something")
+    with django_assert_max_num_queries(10):
         page(client, q="something has:explanation")
 
 
@@ -198,6 +219,29 @@ def test_operators_their_values_dictionaries_and_tokens_are_completed(client, ru
     assert tokens == ["-fires:something"]
     assert "fires:something" in [o["text"] for o in complete(client, "someth")["options"]]
     assert complete(client, "density:<")["options"][0]["text"] == "density:<0.1%"
+
+
+def test_tags_are_completed_the_most_used_first(client, run):
+    for index, name in ((1, "to check"), (2, "to check"), (1, "today"), (1, "odd")):
+        tag(run, index, name)
+    assert complete(client, "-tag:to")["options"] == [
+        {"text": '-tag:"to check"', "hint": "2 latents", "whole": True},
+        {"text": "-tag:today", "hint": "1 latent", "whole": True},
+    ]
+    assert [each["text"] for each in complete(client, "has:")["options"]] == [
+        "has:explanation", "has:comment", "has:tag",
+    ]  # fmt: skip
+
+
+def test_tags_of_what_one_may_not_read_are_not_completed(browsers, team):
+    run = Run.objects.get()
+    reindex(run)
+    tag(run, 1, "secret")
+    assert [each["text"] for each in complete(browsers["rita"], "tag:s")["options"]] == [
+        "tag:secret"
+    ]
+    searchable(dictionary="shown")
+    assert complete(browsers["charlie"], "tag:s")["options"] == []
 
 
 def test_completion_looks_at_the_term_at_the_cursor(client, run):

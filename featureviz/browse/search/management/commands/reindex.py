@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from featureviz.browse.search.explanations import reindex_explanations
+from featureviz.browse.search.written import reindex_written
 from featureviz.catalog.addresses import current_run, readable_runs
 from featureviz.catalog.runs import reindex
 from featureviz.dashboards.store import StoreError
@@ -24,7 +24,8 @@ class Command(BaseCommand):
         """Say what was done; what cannot be read ends with exit code 2."""
         named = options["dictionary"]
         if named is None:
-            self.stdout.write(f"{reindex_explanations()} explanations")
+            for kind, count in reindex_written().items():
+                self.stdout.write(f"{count} {kind}s")
             runs = readable_runs()
         else:
             run = current_run(*([*named.strip("/").split("/"), ""])[:2])
