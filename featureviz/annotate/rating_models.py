@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
@@ -37,6 +38,7 @@ class RatingSession(models.Model):
     Or one latent that a person rates from its page, knowing what it is.
     """
 
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)  # its name in archives
     name = models.CharField(max_length=100)
     is_blind = models.BooleanField(default=True)
     seed = models.PositiveIntegerField()  # decides which latents, and their order

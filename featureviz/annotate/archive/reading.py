@@ -29,10 +29,14 @@ from featureviz.annotate.models import (
     Star,
     Tag,
 )
+from featureviz.annotate.rating_models import RatedLatent, Rating, RatingSession
 from featureviz.catalog.models import DEFAULT_WORKSPACE, Dictionary, Membership, Workspace
 
 _ROLES = {name: value for value, name in Membership.ROLES}
 _LIST = re.compile(r"^/lists/([0-9a-f-]{36})")
+_ANSWERS = (
+    "hypothesis", "confidence", "logits", "gap", "specificity", "tokens", "submitted_at",
+)  # fmt: skip
 _LONGEST_LINE = 64 << 20  # bytes
 
 
@@ -342,6 +346,56 @@ class _Reading:
             _date(made, created_at=line.created_at)
             ShareTarget.objects.bulk_create(ShareTarget(link=made, **each) for each in targets)
         self.note(line, is_new=is_new)
+
+    @take.register
+    def _(self, line: records.SessionLine) -> None:
+        latents = [(each, *self.latent(each.latent)) for each in line.latents]
+        found = RatingSession.objects.filter(uuid=line.id).first()
+        is_new = found is None
+        if found is None:
+            found = self.session(line)
+        for part, dictionary, index in latents:
+            self.rate(found, part, dictionary, index)
+        self.note(line, is_new=is_new)
+
+    def session(self, line: records.SessionLine) -> RatingSession:
+        made = RatingSession.objects.create(
+            uuid=line.id,
+            name=line.name,
+            is_blind=line.is_blind,
+            seed=line.seed,
+            workspace=self.workspace(line.workspace),
+            created_by=self.user(line.created_by),
+            closed_at=line.closed_at,
+            closed_by=self.user(line.closed_by) if line.closed_by else None,
+        )
+        _date(made, created_at=line.created_at)
+        made.raters.set([self.user(name) for name in line.raters])
+        return made
+
+    def rate(
+        self,
+        session: RatingSession,
+        part: records.RatedLatentPart,
+        dictionary: Dictionary,
+        index: int,
+    ) -> None:
+        """A latent of a session with the ratings that are missing here; no rating is changed."""
+        defaults = {"run_key": part.run, "is_negative": part.is_negative}
+        latent, _ = RatedLatent.objects.get_or_create(
+            session=session,
+            number=part.number,
+            dictionary=dictionary,
+            index=index,
+            defaults=defaults,
+        )
+        for each in part.ratings:
+            answers = {name: getattr(each, name) for name in _ANSWERS}
+            rating, is_new = Rating.objects.get_or_create(
+                latent=latent, rater=self.user(each.rater), defaults=answers
+            )
+            if is_new:
+                _date(rating, started_at=each.started_at)
 
     def target(self, target: records.Target) -> dict[str, Any]:
         """The fields of a share target."""

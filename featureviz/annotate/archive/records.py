@@ -210,6 +210,46 @@ class ShareLine(Line, frozen=True):
     targets: list[Target] = []
 
 
+class RatingPart(Part, frozen=True):
+    """What a person answered about a latent of a session: a draft until it is submitted."""
+
+    rater: Person
+    started_at: Moment
+    hypothesis: Note = ""
+    confidence: Count | None = None
+    logits: Count | None = None
+    gap: Count | None = None
+    specificity: Count | None = None
+    tokens: dict[str, Count] = {}
+    submitted_at: Moment | None = None
+
+
+class RatedLatentPart(Part, frozen=True):
+    """A latent of a session."""
+
+    number: Number
+    latent: LatentAddress
+    run: Annotated[str, Meta(pattern=r"^[0-9a-f]{1,64}\Z")]  # whose examples raters see
+    is_negative: bool = False
+    ratings: list[RatingPart] = []
+
+
+class SessionLine(Line, frozen=True):
+    """A rating session, its latents in their order, and what was answered."""
+
+    id: UUID
+    name: Name
+    workspace: Slug
+    seed: Count
+    created_by: Person
+    created_at: Moment
+    is_blind: bool = True
+    raters: list[Person] = []
+    closed_at: Moment | None = None
+    closed_by: Person | None = None
+    latents: list[RatedLatentPart] = []
+
+
 AnyLine = (
     ArchiveLine
     | UserLine
@@ -221,5 +261,6 @@ AnyLine = (
     | TagLine
     | StarLine
     | ShareLine
+    | SessionLine
 )
-PARTS = (Member, ListEntryPart, Version, Vote, Target)
+PARTS = (Member, ListEntryPart, Version, Vote, Target, RatingPart, RatedLatentPart)

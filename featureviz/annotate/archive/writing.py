@@ -24,9 +24,11 @@ from featureviz.annotate.models import (
     Star,
     Tag,
 )
+from featureviz.annotate.rating_models import RatedLatent, Rating, RatingSession
 from featureviz.catalog.models import Dictionary, Membership, Workspace
 
 _BATCH = 500
+_ABOUT = (Explanation, Comment, LatentLink, Tag, Star, ListEntry, ShareTarget, RatedLatent)
 _LIST = re.compile(r"^/lists/([0-9]+)")
 
 
@@ -127,10 +129,11 @@ class _Writer:
         yield from self.tags()
         yield from self.stars()
         yield from self.shares()
+        yield from self.sessions()
 
     def dictionaries(self) -> Iterator[records.DictionaryLine]:
         named: set[int] = set()
-        for model in (Explanation, Comment, LatentLink, Tag, Star, ListEntry, ShareTarget):
+        for model in _ABOUT:
             named |= set(model._default_manager.values_list("dictionary", flat=True).distinct())
         rows = Dictionary.objects.filter(pk__in=named).select_related("model", "workspace")
         for each in sorted(rows, key=str):
@@ -240,6 +243,34 @@ class _Writer:
                 targets=[self.target(target) for target in each.targets.all().order_by("pk")],
             )
 
+    def sessions(self) -> Iterator[records.SessionLine]:
+        rows = RatingSession.objects.select_related("workspace", "created_by", "closed_by")
+        rows = rows.prefetch_related("raters", "latents__ratings__rater")
+        for each in rows.order_by("created_at", "uuid"):
+            yield records.SessionLine(
+                id=each.uuid,
+                name=each.name,
+                workspace=each.workspace.slug,
+                seed=each.seed,
+                created_by=each.created_by.username,
+                created_at=each.created_at,
+                is_blind=each.is_blind,
+                raters=sorted(rater.username for rater in each.raters.all()),
+                closed_at=each.closed_at,
+                closed_by=each.closed_by.username if each.closed_by else None,
+                latents=[self.rated(latent) for latent in each.latents.all()],
+            )
+
+    def rated(self, latent: RatedLatent) -> records.RatedLatentPart:
+        found = [_rating(each) for each in latent.ratings.all()]
+        return records.RatedLatentPart(
+            number=latent.number,
+            latent=self.latent(latent),
+            run=latent.run_key,
+            is_negative=latent.is_negative,
+            ratings=sorted(found, key=lambda rating: rating.rater),
+        )
+
     def target(self, target: ShareTarget) -> records.Target:
         if target.list:
             return records.Target(list=target.list.uuid)
@@ -266,6 +297,20 @@ def _version(version: Any) -> records.Version:
         text=version.text,
         created_at=version.created_at,
         **_signature(version),
+    )
+
+
+def _rating(rating: Rating) -> records.RatingPart:
+    return records.RatingPart(
+        rater=rating.rater.username,
+        started_at=rating.started_at,
+        hypothesis=rating.hypothesis,
+        confidence=rating.confidence,
+        logits=rating.logits,
+        gap=rating.gap,
+        specificity=rating.specificity,
+        tokens=rating.tokens,
+        submitted_at=rating.submitted_at,
     )
 
 

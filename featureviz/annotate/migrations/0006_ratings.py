@@ -1,4 +1,6 @@
 
+import uuid
+
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
@@ -17,6 +19,7 @@ class Migration(migrations.Migration):
             name='RatingSession',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('name', models.CharField(max_length=100)),
                 ('is_blind', models.BooleanField(default=True)),
                 ('seed', models.PositiveIntegerField()),

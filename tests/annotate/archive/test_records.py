@@ -37,6 +37,8 @@ def test_the_table_of_a_kind_names_just_its_fields(kind):
         (records.Version, "explanation"),
         (records.Vote, "explanation"),
         (records.Target, "share"),
+        (records.RatedLatentPart, "session"),
+        (records.RatingPart, "session"),
     ],
 )
 def test_the_fields_of_what_stands_inside_are_named_in_its_row(part, kind):

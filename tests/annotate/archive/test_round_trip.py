@@ -53,7 +53,7 @@ def test_every_kind_of_line_is_in_the_trip(site):
     counts = [json.loads(line)["kind"] for line in archived()]
     assert {kind: counts.count(kind) for kind in dict.fromkeys(counts)} == {
         "archive": 1, "user": 5, "workspace": 2, "dictionary": 1, "list": 2,
-        "explanation": 3, "comment": 3, "tag": 2, "star": 1, "share": 3,
+        "explanation": 3, "comment": 3, "tag": 2, "star": 1, "share": 3, "session": 1,
     }  # fmt: skip
 
 
@@ -266,7 +266,7 @@ def test_the_command_says_what_it_did(site, tmp_path, capsys):
     call_command("archive", "export", path)
     call_command("archive", "import", path)
     said = capsys.readouterr().out
-    assert "23 lines written" in said
+    assert "24 lines written" in said
     assert "Added: nothing." in said
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from featureviz.annotate import comments, explanations, lists, shares, workspaces
 from featureviz.annotate.archive.writing import lines
@@ -16,6 +17,7 @@ from featureviz.annotate.models import (
     Star,
     Tag,
 )
+from featureviz.annotate.rating_models import RatedLatent, Rating, RatingSession
 from featureviz.catalog.models import Dictionary, Workspace
 
 
@@ -45,6 +47,7 @@ def write_of_everything(dictionary: Dictionary, people: dict[str, User]) -> None
     lists.add(kept, dictionary, 1, alice)
     lists.create("Mine", alice)
     _share(dictionary, kept, bob)
+    _rate(dictionary, team, bob, alice)
 
 
 def _share(dictionary: Dictionary, kept: LatentList, bob: User) -> None:
@@ -57,8 +60,34 @@ def _share(dictionary: Dictionary, kept: LatentList, bob: User) -> None:
     shares.revoke(listed)
 
 
+def _rate(dictionary: Dictionary, team: Workspace, bob: User, alice: User) -> None:
+    session = RatingSession.objects.create(name="Ours", seed=7, workspace=team, created_by=bob)
+    session.raters.set([bob, alice])
+    key = dictionary.runs.get().key
+    first, second = (
+        RatedLatent.objects.create(
+            session=session, number=number, dictionary=dictionary, index=index, run_key=key
+        )
+        for number, index in ((1, 4), (2, 2))
+    )
+    Rating.objects.create(latent=first, rater=bob, hypothesis="Draft", tokens={"top": 1})
+    Rating.objects.create(
+        latent=second,
+        rater=alice,
+        hypothesis="Digits",
+        confidence=2,
+        logits=1,
+        gap=0,
+        specificity=1,
+        tokens={"top": 2, "i7": 1},
+        submitted_at=timezone.now(),
+    )
+    Rating.objects.create(latent=second, rater=bob, hypothesis="Dates")
+
+
 def forget_everything() -> None:
     """All that people wrote is gone, and they are; dictionaries stay, where new ones go."""
+    RatingSession.objects.all().delete()
     ShareTarget.objects.all().delete()
     ExplanationVersion.objects.all().delete()
     Comment.objects.exclude(thread=None).delete()
