@@ -2,13 +2,22 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.conf import settings
-from django.db import transaction
-from django.db.models import BigIntegerField, ExpressionWrapper, F, IntegerField, Q, Value
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, transaction
+from django.db.models import (
+    BigIntegerField,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import Cast
 from django.db.models.signals import post_save
 
@@ -96,7 +105,7 @@ def holding(name: str, phrase: Phrase | None, user: "Reader") -> Ints:
         texts = found.values_list(kind.column, kind.place)
         places = [place for text, place in texts if phrase.within(text)]
     else:
-        places = list(found.values_list(kind.place, flat=True))
+        places = _numbers(found.values_list(kind.place))
     rows = np.array(places, np.int64)
     return np.stack([rows // _DICTIONARY, rows % _DICTIONARY // 2, rows % 2], axis=1)
 
@@ -125,6 +134,17 @@ def _reindex(kind: Written) -> int:
             kind.words.objects.bulk_create(kind.words_of(some), batch_size=_BATCH)
             count += len(some)
     return count
+
+
+def _numbers(found: "QuerySet[Any, tuple[Any, ...]]") -> list[int]:
+    """The numbers of a query's one column; Django would look at each of thousands three times."""
+    try:
+        query = found.query.sql_with_params()
+    except EmptyResultSet:  # it knows without asking
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(*query)
+        return list(chain.from_iterable(cursor.fetchall()))
 
 
 def _is(word: str, is_beginning: bool) -> Q:
