@@ -309,7 +309,7 @@ def _rating(rating: Rating) -> records.RatingPart:
         logits=rating.logits,
         gap=rating.gap,
         specificity=rating.specificity,
-        tokens=rating.tokens,
+        tokens=dict(sorted(rating.tokens.items())),  # databases keep an order of their own
         submitted_at=rating.submitted_at,
     )
 
