@@ -26,6 +26,7 @@ _of_latent: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", account_pages.profile, name="profile"),
+    path("accounts/activity/", account_pages.activity, name="activity"),
     path("accounts/tokens", account_pages.tokens, name="tokens"),
     path("accounts/tokens/<int:pk>/revoke", account_pages.revoke_token, name="token-revoke"),
     path("accounts/notifications/", comment_pages.notifications, name="notifications"),

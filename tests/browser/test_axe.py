@@ -39,6 +39,7 @@ PAGES = [
     "/demo/sae/3?text=def+walk",
     "/demo/sae/?cols=about,max,norm&density=>90%25",
     "/accounts/",
+    "/accounts/activity/",
     "/accounts/notifications/",
     "/lists/",
     "/s/",
