@@ -6,6 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from featureviz.annotate import comments, explanations, lists, workspaces
 from featureviz.annotate.activity import latest
 from featureviz.annotate.explanations import Signature
+from featureviz.catalog.reading import Reader, reading_as
 from tests.factories import make_run
 
 pytestmark = pytest.mark.django_db
@@ -55,23 +56,28 @@ def test_each_page_goes_on_where_the_one_before_ended(done, people):
     assert first + latest(people["bob"], before=first[-1].at) == every
 
 
+def seen_by(someone):
+    with reading_as(Reader(someone)):
+        return latest(someone)
+
+
 def test_private_lists_and_dictionaries_are_told_to_nobody_else(done, people):
-    assert "listed" in {event.did for event in latest(people["bob"])}
-    assert {event.did for event in latest(people["charlie"])} == {
+    assert "listed" in {event.did for event in seen_by(people["bob"])}
+    assert {event.did for event in seen_by(people["charlie"])} == {
         "commented", "edited", "explained", "tagged",
     }  # fmt: skip
     team = workspaces.create("Secret", people["alice"])
     workspaces.move(done, team)
-    assert latest(people["charlie"]) == []
-    assert latest(AnonymousUser()) == []
-    assert latest(people["alice"])
+    assert seen_by(people["charlie"]) == []
+    assert seen_by(AnonymousUser()) == []
+    assert seen_by(people["alice"])
 
 
-def test_the_page_shows_it_and_what_is_ones_own(done, client, people):
-    page = client.get("/accounts/activity/").content.decode()
+def test_the_page_shows_it_and_what_is_ones_own(done, accounts, browsers):
+    page = browsers["bob"].get("/accounts/activity/").content.decode()
     assert "commented" in page
     assert 'href="/demo/sae/3#explanation-' in page
-    client.force_login(people["bob"])
-    mine = client.get("/accounts/activity/?by=me&before=nonsense").content.decode()
+    mine = browsers["bob"].get("/accounts/activity/?by=me&before=nonsense").content.decode()
     assert "commented" in mine
     assert "tagged" not in mine
+    assert browsers["nobody"].get("/accounts/activity/?by=me").status_code == 302
