@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "featureviz.annotate.visits.visit",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "featureviz.browse.security.content_security_policy",
+    "featureviz.browse.freshness.notes_writing",
 ]
 ROOT_URLCONF = "featureviz.urls"
 WSGI_APPLICATION = "featureviz.wsgi.application"

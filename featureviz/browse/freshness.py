@@ -1,20 +1,23 @@
 """How long a browser may show a page without asking again.
 
 Every visit asks, and is answered in a few bytes while the page is the same. What a browser fetched
-ahead, as next and previous latents are, it may show at once for a minute: but only to a reader of
-whom nothing is known save the theme, who cannot have written anything in the meantime.
+ahead, as next and previous latents are, it may show at once for a minute. Pages vary by cookie, and
+who writes gets another one: what they fetched before they wrote is asked for anew.
 """
 
+import secrets
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.http import conditional_page
 
 _AHEAD_SECONDS = 60
-_HARMLESS = {"theme"}  # cookies that change nothing but how a page looks
+_WROTE = "wrote"  # a cookie: another value after each change this browser made
+_SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 P = ParamSpec("P")
 _View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -35,7 +38,28 @@ def asks_again(view: _View[P]) -> _View[P]:
     return fresh
 
 
+def notes_writing(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: after a change, nothing this browser fetched ahead before it is shown."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.method not in _SAFE and not request.path.startswith("/api/"):
+            response.set_cookie(
+                _WROTE,
+                secrets.token_urlsafe(6),
+                max_age=_AHEAD_SECONDS,
+                secure=settings.SESSION_COOKIE_SECURE,
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
+
+    return respond
+
+
 def _is_ahead(request: HttpRequest) -> bool:
-    """Whether a browser fetches a page nobody asked for yet, for a reader who only reads."""
+    """Whether a browser fetches a page nobody asked for yet."""
     purpose = request.headers.get("Sec-Purpose", request.headers.get("X-Moz", ""))
-    return purpose.startswith("prefetch") and set(request.COOKIES) <= _HARMLESS
+    return purpose.startswith("prefetch")

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from playwright.sync_api import expect
 
+from featureviz.browse.kept import KEPT
 from featureviz.catalog.models import Run
 from featureviz.dashboards.schema import Source
 from featureviz.dashboards.store import write_pack
@@ -26,7 +27,8 @@ def selected(page, selector):
     page.evaluate(
         """selector => {
           const [first, ...rest] = document.querySelectorAll(selector);
-          getSelection().setBaseAndExtent(first, 0, rest.at(-1) ?? first, 1);
+          const last = rest.at(-1) ?? first;
+          getSelection().setBaseAndExtent(first, 0, last, last.childNodes.length);
         }""",
         selector,
     )
@@ -181,6 +183,7 @@ def test_the_card_says_where_attention_brought_the_token_from(latent, site):
     )
     boards[3] = msgspec.structs.replace(boards[3], top=(example, *boards[3].top[1:]))
     write_pack(run.folder / "blocks" / "00000.pack", boards)
+    KEPT.clear()  # packs of a real run never change
     latent.goto(f"{site}/demo/sae/3")
     latent.locator("#top-1 .k").hover()
     lines = latent.locator("#tip .source")
@@ -332,6 +335,20 @@ def test_the_next_latent_is_shown_without_asking_again(listened, site):
     )
     assert asked == []
     assert entry[0] == 0 < entry[1]
+
+
+def test_what_was_written_is_on_the_next_page_though_it_was_fetched_before(listened, site):
+    listened.goto(f"{site}/demo/sae/3")
+    listened.wait_for_load_state("networkidle")
+    listened.wait_for_timeout(200)
+    other = listened.context.new_page()
+    other.goto(f"{site}/demo/sae/4")
+    other.get_by_label("Explanation", exact=True).fill("Said of four")
+    other.locator("#explanations").get_by_role("button", name="Save").click()
+    expect(other.locator("h1")).to_contain_text("Said of four")
+    listened.keyboard.press("j")
+    listened.wait_for_url("**/4")
+    expect(listened.locator("h1")).to_contain_text("Said of four")
 
 
 def test_every_part_can_be_looked_at_on_one_page(listened, site):
