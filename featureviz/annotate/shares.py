@@ -56,8 +56,9 @@ class NothingThereError(AnnotateError):
 
 
 def targets_of(address: str) -> list[Target]:
-    """What an address shows, of what the reader may see; a search shows nothing of its own.
+    """What an address shows, of what the reader may see.
 
+    A search within one dictionary shows that; one everywhere shows nothing of its own.
     Raises: NothingThereError.
     """
     parts = urlsplit(address)
@@ -75,6 +76,9 @@ def targets_of(address: str) -> list[Target]:
         return [Target(list=found)]
     if "dictionary" in named:
         return [_named(named["model"], named["dictionary"], named.get("index"))]
+    if resolved.url_name in ("search", "by-text"):
+        model, _, dictionary = dict(parse_qsl(parts.query)).get("where", "").partition("/")
+        return [_named(model, dictionary, None)] if dictionary else []
     compared = (_LATENT.fullmatch(value) for _, value in parse_qsl(parts.query))
     return [_named(*match.groups()) for match in compared if match]
 

@@ -70,6 +70,25 @@ def test_latents_that_an_address_compares_are_opened(team):
     ]
 
 
+@pytest.mark.parametrize(
+    ("address", "opened"),
+    [
+        ("/search?q=self&where=demo/sae", ["demo/sae"]),
+        ("/search/text?where=demo/sae&text=self", ["demo/sae"]),
+        ("/search?q=self", []),
+    ],
+)
+def test_a_search_within_a_dictionary_opens_it(team, address, opened):
+    targets = shares.targets_of(address)
+    assert [str(each.dictionary) for each in targets] == opened
+    assert all(each.index is None for each in targets)
+
+
+def test_a_search_within_what_is_not_there_is_not_shared(team):
+    with pytest.raises(shares.NothingThereError):
+        shares.targets_of("/search?q=self&where=demo/nowhere")
+
+
 @pytest.mark.parametrize("scope", ["read", "comment", "annotate"])
 def test_whoever_signs_in_may_what_the_link_says(share, browsers, scope):
     token = share(scope=scope)
