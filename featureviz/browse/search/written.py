@@ -93,14 +93,20 @@ def holding(name: str, phrase: Phrase | None, user: "Reader") -> Ints:
 
     Rows of dictionary, index, and 1 where the text heads the page or its kind knows no such [n, 3].
     """
-    if phrase is not None and not phrase.words:  # all signs
-        return np.empty((0, 3), np.int64)
     kind = WRITTEN[name]
+    words = (
+        []
+        if phrase is None
+        else [
+            kind.words.objects.filter(_is(word, phrase.is_beginning and at == len(phrase) - 1))
+            for at, word in enumerate(phrase.words)
+        ]
+    )
+    if phrase is not None and not (words and all(each.exists() for each in words)):
+        return np.empty((0, 3), np.int64)  # all signs, or a word nobody wrote: most are
     found = kind.texts.objects.readable(user).order_by()
-    for at, word in enumerate(phrase.words if phrase else ()):
-        is_beginning = bool(phrase and phrase.is_beginning and at == len(phrase) - 1)
-        words = kind.words.objects.filter(_is(word, is_beginning))
-        found = found.filter(pk__in=words.values(name))
+    for each in words:
+        found = found.filter(pk__in=each.values(name))
     if phrase and len(phrase) > 1:  # which words stand in a row, only the text can tell
         texts = found.values_list(kind.column, kind.place)
         places = [place for text, place in texts if phrase.within(text)]

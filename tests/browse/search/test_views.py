@@ -189,7 +189,7 @@ def test_a_page_asks_the_database_little_however_many_are_found(
         explain(run, index, f"something {index}")
         comment(run, index, f"something {index}")
         tag(run, index, "something")
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(13):
         page(client, q="something has:explanation")
 
 
