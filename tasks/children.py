@@ -18,6 +18,31 @@ GRACE_SECONDS = 10.0  # between asking a child to stop and making it
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class _Starting:
+    """While a child is started, an interruption waits."""
+
+    def __init__(self) -> None:
+        self._is_on = self._interrupted = False
+
+    def __enter__(self) -> None:
+        self._is_on = True
+
+    def __exit__(self, *_: object) -> None:
+        self._is_on = False
+        if self._interrupted:
+            self._interrupted = False
+            raise KeyboardInterrupt
+
+    def interrupt(self) -> None:
+        """Interrupt now, or when the child is there. Raises: KeyboardInterrupt."""
+        if not self._is_on:
+            raise KeyboardInterrupt
+        self._interrupted = True
+
+
+_starting = _Starting()
+
+
 class Child:
     """A `python -m …` of this project, in a session of its own, so that Ctrl-C reaches only us."""
 
@@ -30,7 +55,11 @@ class Child:
         self._started = 0.0
 
     def __enter__(self) -> Self:
-        self._start("w")
+        try:
+            self._start("w")
+        except KeyboardInterrupt:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,7 +90,7 @@ class Child:
     def _start(self, mode: str) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._started = monotonic()
-        with self.log.open(mode) as log:
+        with self.log.open(mode) as log, _starting:  # a child nobody holds yet would be left behind
             self._process = subprocess.Popen(
                 self._command,
                 cwd=settings.BASE_DIR,
@@ -84,7 +113,7 @@ def ended_by_signals() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         for each in caught:
             signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        _starting.interrupt()
 
     before = {each: signal.signal(each, interrupt) for each in caught}
     with suppress(KeyboardInterrupt):
