@@ -14,6 +14,7 @@ from featureviz.browse.asking import Asked
 from featureviz.browse.ranges import Range, RangeError, holds, read_range, tidy
 from featureviz.browse.rows import level_of
 from featureviz.browse.typed_text import ask, text_of
+from featureviz.catalog.columns import Columns
 from featureviz.catalog.models import Latent, Question, Run
 from featureviz.dashboards.text import readable
 
@@ -176,35 +177,26 @@ class ByText:
     def _strengths(
         self, latents: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
     ) -> dict[int, float]:
-        allowed, _ = self.density
-        found: dict[int, float] = {}
-        counts: dict[int, int] = {}
-        for index, value in zip(latents.tolist(), np.abs(values).tolist(), strict=True):
-            found[index] = max(found.get(index, 0.0), value)
-            counts[index] = counts.get(index, 0) + 1
-        facts = self._facts(list(found))
-        return {
-            index: self._strength(value, counts[index], facts[index])
-            for index, value in found.items()
-            if holds(allowed, np.array([facts[index][0]]))[0]
-        }
-
-    def _strength(self, value: float, count: int, facts: tuple[float, float, float]) -> float:
-        density, highest, lowest = facts
+        """What each latent of the densities asked for is sorted by."""
+        assert self.run is not None
+        found, row = np.unique(latents, return_inverse=True)
+        strongest = np.zeros(len(found))
+        np.maximum.at(strongest, row, np.abs(values))
+        columns = Columns.of(self.run)
+        at = np.searchsorted(columns.index, found)
+        density = columns["density"][at]
         match self.sort:
             case "share":
-                return value / (max(highest, -lowest) or 1.0)
+                top = np.maximum(columns["max_activation"][at], -columns["min_activation"][at])
+                by = strongest / np.where(top > 0, top, 1.0)
             case "tokens":
-                return count
+                by = np.bincount(row, minlength=len(found)).astype(np.float64)
             case "density":
-                return -density  # the rarest first: they say most about the text
-        return value
-
-    def _facts(self, indices: list[int]) -> dict[int, tuple[float, float, float]]:
-        assert self.run is not None
-        rows = self.run.latents.values_list("index", "density", "max_activation", "min_activation")
-        wanted = set(indices)
-        return {index: tuple(facts) for index, *facts in rows if index in wanted}  # type: ignore[misc]
+                by = -density  # the rarest first: they say most about the text
+            case _:
+                by = strongest
+        kept = holds(self.density[0], density)
+        return dict(zip(found[kept].tolist(), by[kept].tolist(), strict=True))
 
     @cached_property
     def _actives(

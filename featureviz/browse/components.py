@@ -10,7 +10,6 @@ from django.views.decorators.http import require_safe
 
 from featureviz.browse import invented
 from featureviz.browse.attention import Sourced, sourced
-from featureviz.browse.effects import PageEffects
 from featureviz.browse.ends import Ends
 from featureviz.browse.formats import percent, whole
 from featureviz.browse.invented import InventedPage
@@ -80,11 +79,6 @@ class Components:
     def sourced(self) -> list[Sourced]:
         """Where attention brought its activations from."""
         return sourced(self.page.dashboard, invented.CORPUS)
-
-    @property
-    def same_effects(self) -> PageEffects | None:
-        """The page's effects."""
-        return self.page.effects
 
     @property
     def papers(self) -> tuple[str, ...]:
