@@ -289,7 +289,11 @@ class TagQuerySet(models.QuerySet["Tag"]):
 
     def readable(self, user: Reader | None) -> Self:
         """Those nobody took off, of latents the person may see."""
-        return self.filter(_of_readable_latents(user), removed_at=None)
+        return self.standing().filter(_of_readable_latents(user))
+
+    def standing(self) -> Self:
+        """Those nobody took off."""
+        return self.filter(removed_at=None)
 
 
 class Tag(models.Model):

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -238,7 +238,8 @@ class Place:
     context: int
     position: int  # of the peak
     activation: float
-    word: int  # the phrase's first word, counted in the context from 0; -1: no phrase
+    word: int = -1  # the phrase's first word, counted in the context from 0; -1: no phrase
+    matches: tuple[tuple[int, int], ...] = ()  # all its places there: the first and the last word
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +271,12 @@ class RunIndex:
     def fact(self, name: str) -> npt.NDArray[Any]:
         """One number of every latent [n_latents]."""
         return self._columns[name]
+
+    @cached_property
+    def _sure(self) -> npt.NDArray[np.float64]:
+        """How far the shares of a latent that fires so often are believed [n_latents]."""
+        n_active = self.fact("n_active")
+        return np.asarray(n_active / (n_active + DOUBT), np.float64)
 
     @cached_property
     def tokens(self) -> dict[str, TokenLists]:
@@ -306,9 +313,8 @@ class RunIndex:
         """
         totals = self.tokens[kind].totals(tokens, len(self))
         if kind == "fires":
-            n_active = self.fact("n_active")
-            totals *= n_active / (n_active + DOUBT)
-        return np.minimum(totals, 1.0)
+            totals *= self._sure
+        return np.minimum(totals, 1.0, out=totals)
 
     def by_phrase(self, held: Held) -> npt.NDArray[np.float64]:
         """How well each latent is found by a phrase, below 1; 0 where it is not.
@@ -321,7 +327,7 @@ class RunIndex:
     def strongest(self, latent: int) -> Place | None:
         """A latent's strongest example; none where it has none."""
         owned = self._owned(latent)
-        return self._place(int(owned[0]), -1) if len(owned) else None
+        return self._example(int(owned[0])) if len(owned) else None
 
     def best_place(self, latent: int, phrase: Phrase) -> Place | None:
         """Its strongest example that peaks in a phrase, else its strongest that holds it."""
@@ -336,7 +342,7 @@ class RunIndex:
         ]
         if peaking:
             rank, place = min(peaking)
-            return self._place(int(owned[rank]), place)
+            return self._place(int(owned[rank]), place, ranges)
         contexts = self._contexts(owned)
         starts, ends = self.words.offsets[contexts], self.words.offsets[contexts + 1]
         inside = ranges_of(starts, ends)
@@ -345,7 +351,7 @@ class RunIndex:
             return None
         first = int(np.argmax(hits))
         rank = int(np.searchsorted(np.cumsum(ends - starts), first, side="right"))
-        return self._place(int(owned[rank]), int(inside[first]))
+        return self._place(int(owned[rank]), int(inside[first]), ranges)
 
     def _owned(self, latent: int) -> Ints:
         owned = self._examples["owned"]
@@ -354,14 +360,19 @@ class RunIndex:
     def _contexts(self, examples: Ints) -> Ints:
         return np.searchsorted(self._examples["offsets"], examples, side="right") - 1
 
-    def _place(self, example: int, place: int) -> Place:
-        context = int(self._contexts(np.array([example]))[0])
+    def _example(self, example: int) -> Place:
         return Place(
-            context=context,
+            context=int(self._contexts(np.array([example]))[0]),
             position=int(self._examples["positions"][example]),
             activation=float(self._examples["activations"][example]),
-            word=place - int(self.words.offsets[context]) if place >= 0 else -1,
         )
+
+    def _place(self, example: int, place: int, ranges: list[range]) -> Place:
+        found = self._example(example)
+        start, end = self.words.offsets[found.context : found.context + 2].tolist()
+        stands = np.flatnonzero(self.words.stands_at(np.arange(start, end), ranges)).tolist()
+        matches = tuple((first, first + len(ranges) - 1) for first in stands)
+        return replace(found, word=place - start, matches=matches)
 
     def _count(self, examples: Ints) -> Ints:
         latents = self._examples["latents"][examples]

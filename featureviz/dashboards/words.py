@@ -88,9 +88,9 @@ def spans(text: str) -> Iterator[Span]:
     return (Span(fold(match.group()), *match.span()) for match in _WORD.finditer(text))
 
 
-def nth_word(text: str, number: int) -> tuple[int, int]:
-    """The characters of one of a text's words, counted from 0."""
-    return next(islice(_WORD.finditer(text), number, None)).span()
+def places_of_words(text: str, most: int) -> list[tuple[int, int]]:
+    """The characters of each of a text's first words."""
+    return [match.span() for match in islice(_WORD.finditer(text), most)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,11 @@ class Phrase:
 
     def within(self, text: str) -> list[tuple[int, int]]:
         """Where it stands in a text: the characters of each place."""
+        if text.isascii() and self.words:  # the same, sooner
+            folded = text.lower()
+            if self.words[0] not in folded:
+                return []
+            return [match.span(1) for match in _in_ascii(self).finditer(folded)]
         found = list(_WORD.finditer(text))
         words = [fold(match.group()) for match in found]
         last = len(self.words) - 1
@@ -124,6 +129,14 @@ class Phrase:
         end = words[at + len(before)]
         fits = end.startswith(last) if self.is_beginning else end == last
         return fits and words[at : at + len(before)] == before
+
+
+@lru_cache(maxsize=256)
+def _in_ascii(phrase: Phrase) -> re.Pattern[str]:
+    """Where a phrase stands in folded text of ASCII, whose words are letters and digits alone."""
+    words = "[^a-z0-9]+".join(map(re.escape, phrase.words))
+    end = "[a-z0-9]*" if phrase.is_beginning else ""
+    return re.compile(rf"(?<![a-z0-9])(?=({words}{end})(?![a-z0-9]))")
 
 
 @dataclass(frozen=True)

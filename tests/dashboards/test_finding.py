@@ -99,6 +99,9 @@ def test_the_place_shown_is_the_strongest_that_peaks_in_the_phrase_else_that_hol
         assert shown.activation == pytest.approx(strongest)
         assert (shown.context, shown.position) in (peaking or places)
         assert (shown.context, shown.word) in stands
+        here = {word for context, word in stands if context == shown.context}
+        assert {first for first, _ in shown.matches} == here
+        assert {last - first for first, last in shown.matches} == {len(phrase) - 1}
 
 
 def test_strength_by_phrase_is_the_share_of_peaks_held_down_by_doubt(found):

@@ -92,6 +92,16 @@ def test_phrases_and_beginnings_are_found_where_reading_finds_them(
         assert matches(CorpusWords.of(corpus), phrase) == by_hand(corpus, phrase)
 
 
+@given(
+    st.text("ab1_' -\n", max_size=40),
+    st.lists(st.text("ab1", min_size=1, max_size=2), min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_plain_texts_hold_a_phrase_where_any_other_would(text, wanted, is_beginning):
+    phrase = Phrase(tuple(wanted), is_beginning)
+    assert phrase.within(text) == phrase.within(text + " é")
+
+
 def test_a_phrase_does_not_run_from_one_context_into_the_next(tmp_path):
     index = CorpusWords.of(corpus_of(tmp_path, ["one two", "three four"]))
     assert matches(index, Phrase(("one", "two"))) == [(0, 0)]

@@ -12,7 +12,7 @@ from featureviz.browse.rows import level_of
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.finding import Place
 from featureviz.dashboards.text import Script, main_script, visible
-from featureviz.dashboards.words import ContextText, Phrase, nth_word
+from featureviz.dashboards.words import ContextText, Phrase, places_of_words
 
 REACH = 44  # characters shown either side
 _FARTHEST = 90  # characters between the peak and a match that are still shown together
@@ -81,18 +81,23 @@ def of_start(text: str) -> Excerpt:
     return _Marked(text, ()).cut(_around(text, (0, 0), 4 * REACH))
 
 
-def of_place(
-    corpus: StoredCorpus, place: Place, top: float, phrases: Sequence[Phrase] = ()
-) -> Excerpt:
+def of_place(corpus: StoredCorpus, place: Place, top: float) -> Excerpt:
     """An example: the text around its peak, or around the match where that is far from it."""
     context = ContextText.of(corpus, range(place.context, place.context + 1))
     peak = _peak(context, place.position)
     while peak[1] - peak[0] > 1 and context.text[peak[0]] == " ":
         peak = peak[0] + 1, peak[1]
-    matches = sorted(between for phrase in phrases for between in phrase.within(context.text))
-    seen = _nearby(context.text, peak, place, matches)
-    marked = _Marked(context.text, matches, peak, level_of(place.activation, top) or 1)
+    matches = _matches(context.text, place)
+    seen = _nearby(peak, matches[place.word]) if matches else peak
+    level = level_of(place.activation, top) or 1
+    marked = _Marked(context.text, list(matches.values()), peak, level)
     return marked.cut(_around(context.text, seen, REACH), place=f"{place.context}.{place.position}")
+
+
+def _matches(text: str, place: Place) -> dict[int, Between]:
+    """Where the phrase stands, by its first word."""
+    words = places_of_words(text, place.matches[-1][1] + 1) if place.matches else []
+    return {first: (words[first][0], words[last][1]) for first, last in place.matches}
 
 
 def _peak(context: ContextText, position: int) -> Between:
@@ -101,13 +106,10 @@ def _peak(context: ContextText, position: int) -> Between:
     return start, max(start + 1, int(np.searchsorted(context.first, position, side="right")))
 
 
-def _nearby(text: str, peak: Between, place: Place, matches: list[Between]) -> Between:
-    """What the excerpt is about: the peak, and the match if it is near; else the match alone."""
-    if place.word < 0 or not matches:
-        return peak
-    word = nth_word(text, place.word)
-    both = min(peak[0], word[0]), max(peak[1], word[1])
-    return both if both[1] - both[0] <= _FARTHEST else word
+def _nearby(peak: Between, match: Between) -> Between:
+    """What the excerpt is about: the peak and the match if they are near, else the match alone."""
+    both = min(peak[0], match[0]), max(peak[1], match[1])
+    return both if both[1] - both[0] <= _FARTHEST else match
 
 
 def _around(text: str, between: Between, reach: int) -> Between:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from featureviz.browse.ranges import holds
 from featureviz.browse.search.language import Term
-from featureviz.browse.search.written import holding
+from featureviz.browse.search.written import holding, kinds_with
 from featureviz.catalog.finding import opened
 from featureviz.catalog.models import Run
 from featureviz.dashboards.corpora import StoredCorpus
@@ -23,9 +23,6 @@ from featureviz.dashboards.density import FEW, ULTRALOW
 from featureviz.dashboards.finding import Held, RunIndex
 from featureviz.dashboards.text import readable
 from featureviz.dashboards.words import Ints, Phrase, fold
-
-if TYPE_CHECKING:
-    from featureviz.annotate.models import Reader
 
 KINDS = ("index", "explanation", "tag", "fires", "comment", "promotes", "context", "suppresses")
 WEIGHTS = {
@@ -115,10 +112,11 @@ class Match:
 
 @dataclass(frozen=True)
 class Finder:
-    """Holds terms against runs, for one reader; what needs the database is asked once."""
+    """Holds terms against runs; the database is asked once, of all dictionaries."""
 
-    user: Reader
+    dictionaries: tuple[int, ...]
     _written: dict[tuple[str, Phrase | None], Ints] = field(default_factory=dict)
+    _kinds: dict[Phrase, frozenset[str]] = field(default_factory=dict)
     frequent: set[str] = field(default_factory=set)  # texts so frequent that only peaks counted
 
     def found_any(self, kind: str) -> bool:
@@ -141,7 +139,8 @@ class Finder:
             case "has":
                 return Match(self._by_written(term.text, None, scope) > 0)
         kinds = (term.name,) if term.name else KINDS
-        strengths = {kind: self._strengths(kind, term, scope) for kind in kinds}
+        every = {kind: self._strengths(kind, term, scope) for kind in kinds}
+        strengths = {kind: each for kind, each in every.items() if each.any()}
         mask = np.zeros(len(scope), np.bool_)
         for each in strengths.values():
             mask |= each > 0
@@ -168,13 +167,20 @@ class Finder:
 
     def _by_written(self, kind: str, phrase: Phrase | None, scope: Scope) -> Strengths:
         strengths = np.zeros(len(scope))
+        if phrase is not None and kind not in self._kinds_with(phrase):
+            return strengths
         if (kind, phrase) not in self._written:
-            self._written[kind, phrase] = holding(kind, phrase, self.user)
+            self._written[kind, phrase] = holding(kind, phrase, self.dictionaries)
         dictionary, index, is_first = self._written[kind, phrase].T
         here = (dictionary == scope.run.dictionary_id) & (index < len(scope))
         strengths[index[here]] = _OTHER
         strengths[index[here & (is_first > 0)]] = _FIRST
         return strengths
+
+    def _kinds_with(self, phrase: Phrase) -> frozenset[str]:
+        if phrase not in self._kinds:
+            self._kinds[phrase] = kinds_with(phrase)
+        return self._kinds[phrase]
 
 
 @lru_cache(maxsize=32)

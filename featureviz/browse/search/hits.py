@@ -214,9 +214,8 @@ class Hit:
         index = self.scope.index
         for phrase in _phrases(terms):
             if place := index.best_place(self.index, phrase):
-                excerpt = excerpts.of_place(
-                    self.scope.corpus, place, self._top(place.activation), [phrase]
-                )
+                top = self._top(place.activation)
+                excerpt = excerpts.of_place(self.scope.corpus, place, top)
                 yield Reason("context", excerpt=excerpt, note=self._counted(phrase))
 
     def _counted(self, phrase: Phrase) -> str:

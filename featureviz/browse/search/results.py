@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from featureviz.browse.search.finders import KINDS, Finder, Mask, Match, Scope, Strengths
 from featureviz.browse.search.language import Query, Term
 from featureviz.catalog.models import Run
-
-if TYPE_CHECKING:
-    from featureviz.annotate.models import Reader
 
 PAGE_SIZE = 20
 SORTS = ("best", "-density", "density", "-max", "max", "index")
@@ -75,14 +71,14 @@ class Results:
     finder: Finder
 
     @classmethod
-    def of(cls, asked: Asked, runs: Sequence[Run], user: Reader) -> Results:
+    def of(cls, asked: Asked, runs: Sequence[Run]) -> Results:
         """Search the runs a reader may see."""
         scopes = {run: Scope.of(run) for run in runs}
         return cls(
             asked,
             tuple(scope for scope in scopes.values() if scope),
             tuple(run for run, scope in scopes.items() if scope is None),
-            Finder(user),
+            Finder(tuple(run.dictionary_id for run in runs)),
         )
 
     @cached_property

@@ -105,7 +105,7 @@ class SearchPage:
         runs = readable_runs()
         if not any(asked.where in (str(r.dictionary), r.dictionary.model.name) for r in runs):
             asked = replace(asked, where="")
-        return cls(typed, asked, Results.of(asked, runs, user), user)
+        return cls(typed, asked, Results.of(asked, runs), user)
 
     @property
     def is_empty(self) -> bool:

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, compress, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from django.conf import settings
-from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import (
+    Aggregate,
     BigIntegerField,
     ExpressionWrapper,
     F,
     IntegerField,
     Q,
     QuerySet,
+    TextField,
     Value,
 )
 from django.db.models.functions import Cast
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from featureviz.annotate.models import Reader
 
 _BATCH = 1000
+_LAST = b"\xff"  # no UTF-8 holds it
 _DICTIONARY = 1 << 33  # more than twice any index
 
 
@@ -60,7 +63,7 @@ class Written:
         """The rows of some texts."""
         for text in texts:
             written = spans(getattr(text, self.column))
-            words = {span.word.encode()[: Word.LONGEST] for span in written}
+            words = {_encoded(span.word) for span in written}
             for word in sorted(words):
                 yield self.words(**{self.name: text}, word=word)
 
@@ -88,9 +91,27 @@ def reindex_written() -> dict[str, int]:
     return {name: _reindex(kind) for name, kind in WRITTEN.items()}
 
 
-def holding(name: str, phrase: Phrase | None, user: "Reader") -> Ints:
+def kinds_with(phrase: Phrase) -> frozenset[str]:
+    """The kinds of texts that have every word of a phrase; of most words somebody types, none."""
+    if not phrase.words:
+        return frozenset()
+    whole, last = phrase.words[:-1], phrase.words[-1]
+    bounds = [(_encoded(word), _encoded(word)) for word in whole]
+    bounds.append((_encoded(last), _encoded(last) + _LAST * phrase.is_beginning))
+    wanted = "SELECT 1 FROM {} WHERE word BETWEEN %s AND %s"
+    kinds = [
+        " AND ".join([f"EXISTS ({wanted.format(kind.words._meta.db_table)})"] * len(bounds))
+        for kind in WRITTEN.values()
+    ]
+    with connection.cursor() as cursor:  # all in one; the mapper would ask for each alone
+        cursor.execute(f"SELECT {', '.join(kinds)}", [*chain(*bounds)] * len(kinds))
+        return frozenset(compress(WRITTEN, cursor.fetchone()))
+
+
+def holding(name: str, phrase: Phrase | None, dictionaries: Iterable[int]) -> Ints:
     """The latents with a text of one kind that holds a phrase, or with any.
 
+    Of dictionaries the reader may read: whoever may read one may read what is said of it.
     Rows of dictionary, index, and 1 where the text heads the page or its kind knows no such [n, 3].
     """
     kind = WRITTEN[name]
@@ -102,17 +123,16 @@ def holding(name: str, phrase: Phrase | None, user: "Reader") -> Ints:
             for at, word in enumerate(phrase.words)
         ]
     )
-    if phrase is not None and not (words and all(each.exists() for each in words)):
-        return np.empty((0, 3), np.int64)  # all signs, or a word nobody wrote: most are
-    found = kind.texts.objects.readable(user).order_by()
+    if phrase is not None and not words:
+        return np.empty((0, 3), np.int64)  # all signs
+    found = kind.texts.objects.standing().filter(dictionary__in=dictionaries).order_by()
     for each in words:
         found = found.filter(pk__in=each.values(name))
     if phrase and len(phrase) > 1:  # which words stand in a row, only the text can tell
         texts = found.values_list(kind.column, kind.place)
-        places = [place for text, place in texts if phrase.within(text)]
+        rows = np.array([place for text, place in texts if phrase.within(text)], np.int64)
     else:
-        places = _numbers(found.values_list(kind.place))
-    rows = np.array(places, np.int64)
+        rows = _numbers(found, kind.place)
     return np.stack([rows // _DICTIONARY, rows % _DICTIONARY // 2, rows % 2], axis=1)
 
 
@@ -142,22 +162,30 @@ def _reindex(kind: Written) -> int:
     return count
 
 
-def _numbers(found: "QuerySet[Any, tuple[Any, ...]]") -> list[int]:
-    """The numbers of a query's one column; Django would look at each of thousands three times."""
-    try:
-        query = found.query.sql_with_params()
-    except EmptyResultSet:  # it knows without asking
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(*query)
-        return list(chain.from_iterable(cursor.fetchall()))
+class _Listed(Aggregate):
+    """Whole numbers of all rows as one text, with commas: thousands of rows would cost more."""
+
+    function = "group_concat"
+    output_field = TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        """As this database says it."""
+        return self.as_sql(compiler, connection, template="string_agg(%(expressions)s::text, ',')")
+
+
+def _numbers(found: "QuerySet[Any]", number: Any) -> npt.NDArray[np.int64]:
+    return np.fromstring(found.aggregate(listed=_Listed(number))["listed"] or "", np.int64, sep=",")
 
 
 def _is(word: str, is_beginning: bool) -> Q:
-    encoded = word.encode()[: Word.LONGEST]
+    encoded = _encoded(word)
     if not is_beginning:
         return Q(word=encoded)
-    return Q(word__gte=encoded, word__lt=encoded + b"\xff")  # no UTF-8 holds this byte
+    return Q(word__gte=encoded, word__lt=encoded + _LAST)
+
+
+def _encoded(word: str) -> bytes:
+    return word.encode()[: Word.LONGEST]
 
 
 def _saved(sender: Any, instance: Any, created: bool, **_: Any) -> None:

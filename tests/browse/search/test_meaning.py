@@ -65,7 +65,7 @@ def a_worker():
 def found(text, user=None, **given):
     user = user or AnonymousUser()
     answered(meant(parse(text)) or "nothing")
-    return closest(Results.of(Asked(parse(text), **given), readable_runs(), user), user)
+    return closest(Results.of(Asked(parse(text), **given), readable_runs()), user)
 
 
 def near(text, **given):

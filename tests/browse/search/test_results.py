@@ -4,7 +4,6 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from django.contrib.auth.models import AnonymousUser
 
 from featureviz.annotate import comments, lists
 from featureviz.annotate.explanations import Signature, edit, take_back, withdraw
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 
 def results(text, **given):
-    return Results.of(Asked(parse(text), **given), readable_runs(), AnonymousUser())
+    return Results.of(Asked(parse(text), **given), readable_runs())
 
 
 def found(text, **given):
@@ -104,7 +103,7 @@ def test_the_score_is_the_sum_of_weighted_strengths(run):
     explain(run, 2, "something")
     (judged,) = results("something").judged
     (match,) = judged.matches
-    expected = sum(WEIGHTS[kind] * match.strengths[kind] for kind in WEIGHTS)
+    expected = sum(WEIGHTS[kind] * strengths for kind, strengths in match.strengths.items())
     assert np.allclose(judged.scores(""), expected)
     assert match.strengths["explanation"].tolist() == [0, 0, 1, 0, 0, 0, 0, 0]
 
@@ -176,7 +175,7 @@ def test_nothing_found_says_which_term_to_drop_and_how_many_that_gives(run):
     assert changes["is:dead"] == results("fires:something").n_found
     assert changes["fires:something"] == 1
     for change in asked.changes:
-        assert Results.of(change.asked, readable_runs(), AnonymousUser()).n_found == change.n_found
+        assert Results.of(change.asked, readable_runs()).n_found == change.n_found
 
 
 def test_nothing_found_offers_beginnings_other_ways_and_other_places(run):
@@ -307,16 +306,25 @@ def test_what_is_said_of_latents_one_may_not_read_is_not_found(team, people):
 
     def found_by(name):
         with reading_as(Reader(people[name])):
-            return Results.of(Asked(parse("zebra")), readable_runs(), people[name]).hits
+            return Results.of(Asked(parse("zebra")), readable_runs()).hits
 
     assert [index for _, index in found_by("rita")] == [5, 4, 3]
     assert found_by("charlie") == []
     shown = searchable(dictionary="shown", n_latents=8)
     with reading_as(Reader(people["charlie"])):
-        for kind in ("comment", "tag", "explanation"):
-            assert len(holding(kind, Phrase.of("zebra"), people["charlie"])) == 0
-            assert len(holding(kind, None, people["charlie"])) == 0
-    assert shown.dictionary.name == "shown"
+        assert [each.dictionary for each in readable_runs()] == [shown.dictionary]
+
+
+def test_only_what_is_said_of_the_dictionaries_searched_is_looked_at(run):
+    comment(run, 3, "zebra stripes")
+    tag(run, 4, "zebra")
+    explain(run, 5, "zebra")
+    other = searchable(dictionary="other", n_latents=8)
+    here = [run.dictionary_id]
+    for kind, index in (("comment", 3), ("tag", 4), ("explanation", 5)):
+        for phrase in (Phrase.of("zebra"), Phrase.of("zeb", is_beginning=True), None):
+            assert holding(kind, phrase, here).tolist() == [[*here, index, 1]]
+            assert len(holding(kind, phrase, [other.dictionary_id])) == 0
 
 
 def test_words_of_comments_and_tags_are_gathered_again(run):
