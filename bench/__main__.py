@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import ablation, engine, forward, growth, maps, pages, search
+from bench import ablation, engine, forward, growth, maps, pages
 from bench.rows import Row, table_line, write
 
 _SUITES: dict[str, Callable[[], Iterable[Row]]] = {
@@ -16,7 +16,6 @@ _SUITES: dict[str, Callable[[], Iterable[Row]]] = {
     "ablation": ablation.rows,
     "map": maps.rows,
     "pages": pages.rows,
-    "search": search.rows,
 }
 
 

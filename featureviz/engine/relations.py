@@ -6,7 +6,7 @@ taken in corpus order, so they are the same however the work was cut, and whiche
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from torch import Tensor
 from featureviz.dashboards.relations import Related, Relations
 from featureviz.dashboards.slices import LatentSlices, read_slices
 from featureviz.dashboards.store import write_pack
-from featureviz.engine.compiled import compiled
+from featureviz.engine.compiled import compiled, prefetch
 from featureviz.engine.errors import RelationError
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench, Report, shard_path
@@ -31,6 +31,7 @@ _CHILDREN_KEPT = 20
 _CELLS = 1 << 22  # pairs counted at once, 16 bytes each
 _KEPT_ENTRIES = 1 << 24  # activations kept by place from block to block, 8 bytes each
 _STRIP = 1 << 13  # rows turned into float64 at once
+_AHEAD, _ASKED, _LINE = 4, 48, 16  # places, and of one so many entries; 16 are a line of memory
 _NOISE = 1e-12  # of the mean square: a smaller variance cannot be told from rounding
 
 Matrix = npt.NDArray[np.float64]
@@ -104,11 +105,11 @@ def jaccard(both: Meetings, mine: Tally, theirs: Tally) -> Matrix:
 
 def cosines(rows: Tensor, others: Tensor) -> Matrix:
     """Cosine of every pair of rows [n, n_others]; NaN beside a row of zeros."""
-    unit = _unit_rows(rows)
+    unit = _wide(rows) / _lengths(rows)[:, None]
     found = np.empty((len(rows), len(others)))
     for strip in _strips(len(others)):
-        found[:, strip] = unit @ _unit_rows(others[strip]).T
-    return np.clip(found, -1, 1)
+        np.divide(unit @ _wide(others[strip]).T, _lengths(others[strip]), out=found[:, strip])
+    return np.clip(found, -1, 1, out=found)
 
 
 def nearest(rows: Tensor, others: Tensor, alive: npt.NDArray[np.bool_]) -> Indices:
@@ -152,18 +153,30 @@ class LogitCorrelations:
 
     def __init__(self, mine: Directions, theirs: Directions) -> None:
         self._mine, self._theirs = mine.writes, theirs.writes
-        if self._mine is not None and self._theirs is not None:
-            self._shared = _covariance(mine.W_U, theirs.W_U)
-            self._spread = _spread_of_logits(self._mine, mine.W_U)
-            self._their_spread = _spread_of_logits(self._theirs, theirs.W_U)
-
-    def of(self, latent: int, others: Indices) -> Matrix:
-        """The correlation of a latent with each of the others [n]; NaN where one writes none."""
         if self._mine is None or self._theirs is None:
-            return np.full(len(others), np.nan)
-        theirs = self._theirs[torch.from_numpy(others)].double().numpy()
-        shared = theirs @ (self._mine[latent].double().numpy() @ self._shared)
-        return np.clip(shared / (self._spread[latent] * self._their_spread[others]), -1, 1)
+            return
+        within = _covariance(mine.W_U, mine.W_U)
+        self._spread = _spread_of_logits(self._mine, within)
+        if theirs is mine:
+            self._shared, self._their_spread = within, self._spread
+        else:
+            self._shared = _covariance(mine.W_U, theirs.W_U)
+            theirs_within = _covariance(theirs.W_U, theirs.W_U)
+            self._their_spread = _spread_of_logits(self._theirs, theirs_within)
+
+    def of(self, latents: range, rows: Indices, others: Indices) -> Matrix:
+        """Of pairs, one of `latents` by its row and one of the others [n]; NaN: one writes none."""
+        found = np.full(len(rows), np.nan)
+        if self._mine is None or self._theirs is None:
+            return found
+        own = slice(latents.start, latents.stop)
+        along, spread = _wide(self._mine[own]) @ self._shared, self._spread[own]
+        for strip in _strips(len(rows)):
+            row, other = rows[strip], others[strip]
+            theirs = _wide(self._theirs[torch.from_numpy(other)])
+            shared = np.einsum("kd,kd->k", along[row], theirs)
+            found[strip] = shared / (spread[row] * self._their_spread[other])
+        return np.clip(found, -1, 1, out=found)
 
 
 class Relating:
@@ -205,20 +218,28 @@ class Relating:
         )
         if self._is_self:
             figures.leave_out_themselves()
-        return [self._record(figures, row) for row in range(len(latents))]
+        return self._records(figures)
 
-    def _record(self, figures: _Figures, row: int) -> Relations:
-        index = figures.latents[row]
-        parent, children = self._family(index)
-        along = np.argsort(-figures.cosine[row, children], kind="stable")
-        shown = children[along][:_CHILDREN_KEPT]
-        return Relations(
-            index=index,
-            related=figures.related(row, figures.leading(row)),
-            parent=next(iter(figures.related(row, parent)), None),
-            children=figures.related(row, shown),
-            n_children=len(children),
-        )
+    def _records(self, figures: _Figures) -> list[Relations]:
+        families = [self._family(index) for index in figures.latents]
+        asked = [
+            others
+            for row, (leading, (parent, children)) in enumerate(
+                zip(figures.leading(), families, strict=True)
+            )
+            for others in (leading, parent, figures.along(row, children)[:_CHILDREN_KEPT])
+        ]
+        found = iter(figures.related(asked))
+        return [
+            Relations(
+                index=index,
+                related=next(found),
+                parent=next(iter(next(found)), None),
+                children=next(found),
+                n_children=len(children),
+            )
+            for index, (_, children) in zip(figures.latents, families, strict=True)
+        ]
 
     def _family(self, index: int) -> tuple[Indices, Indices]:
         """The latent's parent, as one index or none, and its children."""
@@ -299,10 +320,15 @@ class _Figures:
     cosine: Matrix
     logits: LogitCorrelations
 
-    def leading(self, row: int) -> Indices:
-        """Those that lead by any figure, ascending."""
-        ranked = (self.correlation[row], self.jaccard[row], self.cosine[row])
-        return np.unique(np.concatenate([_largest(figures, _KEPT) for figures in ranked]))
+    def leading(self) -> list[Indices]:
+        """Of every latent those that lead by any figure, ascending."""
+        every = (self.correlation, self.jaccard, self.cosine)
+        leading = np.concatenate([_largest(figures, _KEPT) for figures in every], axis=1)
+        return [np.unique(row[row >= 0]) for row in leading]
+
+    def along(self, row: int, others: Indices) -> Indices:
+        """These latents, those that point most along one of the stretch first."""
+        return others[np.argsort(-self.cosine[row, others], kind="stable")]
 
     def leave_out_themselves(self) -> None:
         """Let no latent be related to itself."""
@@ -310,19 +336,22 @@ class _Figures:
         for figures in (self.correlation, self.jaccard, self.cosine):
             figures[rows, own] = np.nan
 
-    def related(self, row: int, others: Indices) -> tuple[Related, ...]:
-        """The records of these latents, in their order."""
-        if not len(others):
-            return ()
+    def related(self, asked: Sequence[Indices]) -> Iterator[tuple[Related, ...]]:
+        """The records of others, in their order; three lists of others for every latent."""
+        sizes = np.array([len(others) for others in asked])
+        others = np.concatenate(asked)
+        rows = np.repeat(np.arange(len(asked)) // 3, sizes)
         columns = (
             others.tolist(),
-            self.n_both[row, others].tolist(),
-            _known(self.correlation[row, others]),
-            self.jaccard[row, others].tolist(),
-            _known(self.cosine[row, others]),
-            _known(self.logits.of(self.latents[row], others)),
+            self.n_both[rows, others].tolist(),
+            _known(self.correlation[rows, others]),
+            self.jaccard[rows, others].tolist(),
+            _known(self.cosine[rows, others]),
+            _known(self.logits.of(self.latents, rows, others)),
         )
-        return tuple(Related(*entry) for entry in zip(*columns, strict=True))
+        records = tuple(map(Related, *columns))
+        ends = np.cumsum(sizes)
+        return map(records.__getitem__, map(slice, (ends - sizes).tolist(), ends.tolist()))
 
 
 def _onward(report: Report, before: int) -> Report:
@@ -380,23 +409,19 @@ def _spread(tally: Tally, n: int) -> Matrix:
     return np.where(spread > _NOISE * mean_square, spread, np.nan)
 
 
-def _largest(figures: Matrix, kept: int) -> Indices:
-    """Where the largest figures above 0 are, largest first, ties by index."""
-    found = np.flatnonzero(figures > 0)
-    if len(found) > kept:
-        found = found[figures[found] >= np.partition(figures[found], -kept)[-kept]]
-    return found[np.argsort(-figures[found], kind="stable")][:kept]
-
-
 def _known(figures: Matrix) -> list[float | None]:
     return [None if np.isnan(figure) else figure for figure in figures.tolist()]
 
 
-def _unit_rows(rows: Tensor) -> Matrix:
-    """Rows of length one; a row of zeros becomes NaN."""
-    wide = rows.double().numpy()
-    norms = np.linalg.norm(wide, axis=1, keepdims=True)
-    return wide / np.where(norms > 0, norms, np.nan)
+def _wide(rows: Tensor) -> Matrix:
+    return rows.double().numpy()
+
+
+def _lengths(rows: Tensor) -> Matrix:
+    """The length of every row [n]; of a row of zeros NaN."""
+    wide = _wide(rows)
+    found = np.sqrt(np.einsum("kd,kd->k", wide, wide))
+    return np.where(found > 0, found, np.nan)
 
 
 def _covariance(a: Tensor, b: Tensor) -> Matrix:
@@ -408,12 +433,11 @@ def _covariance(a: Tensor, b: Tensor) -> Matrix:
     return total.numpy()
 
 
-def _spread_of_logits(writes: Tensor, W_U: Tensor) -> Matrix:
+def _spread_of_logits(writes: Tensor, within: Matrix) -> Matrix:
     """Root of the summed squares of every latent's centred logit weights [n]; NaN where it is 0."""
-    within = _covariance(W_U, W_U)
     found = np.empty(len(writes))
     for strip in _strips(len(writes)):
-        rows = writes[strip].double().numpy()
+        rows = _wide(writes[strip])
         found[strip] = np.einsum("kd,kd->k", rows @ within, rows)
     return np.sqrt(np.where(found > 0, found, np.nan))
 
@@ -449,6 +473,31 @@ def _count(starts: npt.NDArray[np.int64], values: npt.NDArray[np.float32], tally
 
 
 @compiled
+def _largest(figures: Matrix, kept: int) -> Indices:
+    """Of every row where its largest figures above 0 are [n, kept], ties by index; -1: no more."""
+    found = np.full((len(figures), kept), -1)
+    best = np.empty(kept)
+    for row in range(len(figures)):
+        best[:] = 0.0
+        for other in range(figures.shape[1]):
+            figure = figures[row, other]
+            if figure > best[-1]:
+                at = kept - 1
+                while at and best[at - 1] < figure:
+                    best[at], found[row, at] = best[at - 1], found[row, at - 1]
+                    at -= 1
+                best[at], found[row, at] = figure, other
+    return found
+
+
+@compiled
+def _ask_for(placed: Placed, first: int) -> None:
+    for at in range(first, first + _ASKED, _LINE):
+        prefetch(placed.latents, at)
+        prefetch(placed.values, at)
+
+
+@compiled
 def _meet(  # noqa: PLR0913, PLR0917 - compiled loops take array by array
     starts: npt.NDArray[np.int64],
     places: npt.NDArray[np.uint32],
@@ -457,10 +506,17 @@ def _meet(  # noqa: PLR0913, PLR0917 - compiled loops take array by array
     n_both: npt.NDArray[np.int64],
     products: npt.NDArray[np.float64],
 ) -> None:
-    """One latent after another: the line of sums it adds to stays in the cache."""
+    """One latent after another: the line of sums it adds to stays in the cache.
+
+    Places are far from one another in memory: unless it is asked for ahead, waiting for them takes
+    longer than the sums.
+    """
+    end_of_all = len(places)
     for row in range(len(starts) - 1):
         counts, sums = n_both[row], products[row]
         for entry in range(starts[row], starts[row + 1]):
+            if entry + _AHEAD < end_of_all:
+                _ask_for(placed, placed.starts[places[entry + _AHEAD]])
             place, value = places[entry], np.float64(values[entry])
             first, end = placed.starts[place], placed.starts[place + 1]
             latents, others = placed.latents[first:end], placed.values[first:end]

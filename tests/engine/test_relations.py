@@ -113,17 +113,18 @@ def test_logit_correlation_is_that_of_the_weights_written_out():
         for model in "AB"
     ]
     one, other = ((side.writes.double() @ side.W_U.double()).numpy() for side in sides)
-    correlations = LogitCorrelations(*sides)
-    for k in range(5):
-        found = correlations.of(k, np.array([4, 1]))
-        expected = [np.corrcoef(one[k], other[place])[0, 1] for place in (4, 1)]
+    pairs = np.array([[0, 0, 2, 1], [4, 1, 4, 3]])  # the first of latents 2 to 4
+    for theirs, weights in ((sides[1], other), (sides[0], one)):
+        found = LogitCorrelations(sides[0], theirs).of(range(2, 5), *pairs)
+        expected = [np.corrcoef(one[2 + row], weights[at])[0, 1] for row, at in pairs.T]
         assert found.tolist() == pytest.approx(expected, abs=1e-12)
 
 
 def test_what_writes_no_logits_has_no_logit_correlation():
     writing = Directions(("A", "x"), torch.ones(1, 2), torch.tensor([[1.0, 2]]), torch.eye(2))
     for other in (replace(writing, writes=None), replace(writing, writes=torch.zeros(1, 2))):
-        assert np.isnan(LogitCorrelations(writing, other).of(0, np.array([0]))).all()
+        pair = range(1), np.array([0]), np.array([0])
+        assert np.isnan(LogitCorrelations(writing, other).of(*pair)).all()
 
 
 @settings(deadline=None)
