@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from featureviz.dashboards.relations import Related, Relations
 from featureviz.dashboards.slices import LatentSlices, read_slices
 from featureviz.dashboards.store import write_pack
 from featureviz.engine.compiled import compiled, prefetch
+from featureviz.engine.directions import (
+    Directions,
+    Indices,
+    LogitCorrelations,
+    Matrix,
+    leading_cosines,
+    nearest,
+    pair_cosines,
+)
 from featureviz.engine.errors import RelationError
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench, Report, shard_path
@@ -28,14 +36,10 @@ from featureviz.engine.threads import in_parts
 
 _KEPT = 8  # latents by each figure
 _CHILDREN_KEPT = 20
-_CELLS = 1 << 22  # pairs counted at once, 16 bytes each
+_CELLS = 1 << 20  # pairs counted at once, 16 bytes each: they stay in a processor's cache
 _KEPT_ENTRIES = 1 << 24  # activations kept by place from block to block, 8 bytes each
-_STRIP = 1 << 13  # rows turned into float64 at once
 _AHEAD, _ASKED, _LINE = 4, 48, 16  # places, and of one so many entries; 16 are a line of memory
 _NOISE = 1e-12  # of the mean square: a smaller variance cannot be told from rounding
-
-Matrix = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
 
 
 def relation_path(run: Path, other_key: str, number: int) -> Path:
@@ -66,12 +70,6 @@ class Meetings(NamedTuple):
     products: npt.NDArray[np.float64]  # [n, d_other] summed over them
 
 
-def part_of(tally: Tally, latents: range) -> Tally:
-    """The counts and sums of some of the latents."""
-    part = slice(latents.start, latents.stop)
-    return Tally(tally.n_active[part], tally.total[part], tally.squares[part])
-
-
 def by_place(slices: LatentSlices, n_places: int) -> Placed:
     """Sort the activations of all latents of a shard by place (a counting sort)."""
     starts = np.zeros(n_places + 1, np.int64)
@@ -88,95 +86,19 @@ def empty_tally(n_latents: int) -> Tally:
 
 
 def pearson(both: Meetings, mine: Tally, theirs: Tally, n: int) -> Matrix:
-    """Correlation of every pair over `n` places [n_mine, n_theirs]; NaN beside a constant one.
+    """Correlation of pairs over `n` places; NaN beside a constant one. Shapes go together.
 
     Source: Bricken et al. 2023, "universality"; in running sums.
     """
-    spread = np.sqrt(_spread(mine, n))[:, None] * np.sqrt(_spread(theirs, n))
-    shared = n * both.products - mine.total[:, None] * theirs.total
+    spread = _root_spread(mine, n) * _root_spread(theirs, n)
+    shared = n * both.products - mine.total * theirs.total
     return np.clip(shared / spread, -1, 1)
 
 
 def jaccard(both: Meetings, mine: Tally, theirs: Tally) -> Matrix:
-    """Of the places where either is active, the share where both are; 0 where none is."""
-    either = mine.n_active[:, None] + theirs.n_active - both.n_both
+    """Of the places where either of a pair is active, the share where both are; 0: none is."""
+    either = mine.n_active + theirs.n_active - both.n_both
     return both.n_both / np.maximum(either, 1)
-
-
-def cosines(rows: Tensor, others: Tensor) -> Matrix:
-    """Cosine of every pair of rows [n, n_others]; NaN beside a row of zeros."""
-    unit = _wide(rows) / _lengths(rows)[:, None]
-    found = np.empty((len(rows), len(others)))
-    for strip in _strips(len(others)):
-        np.divide(unit @ _wide(others[strip]).T, _lengths(others[strip]), out=found[:, strip])
-    return np.clip(found, -1, 1, out=found)
-
-
-def nearest(rows: Tensor, others: Tensor, alive: npt.NDArray[np.bool_]) -> Indices:
-    """For every row the one of `others` it points along most, among the alive [n]; -1: none."""
-    found = np.full(len(rows), -1)
-    for strip in _strips(len(rows)):
-        along = np.where(alive, cosines(rows[strip], others), np.nan)
-        known = ~np.isnan(along).all(axis=1)
-        found[strip][known] = np.nanargmax(along[known], axis=1)
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class Directions:
-    """Where a run's latents point, and what they write."""
-
-    space: tuple[str, str]  # model and hook point: in another one a direction means another thing
-    W_dec: Tensor  # [d_sae, d_in]
-    writes: Tensor | None  # [d_sae, d_model] into the residual stream; None: nothing linearly
-    W_U: Tensor  # [d_model, d_vocab]
-
-    @classmethod
-    def of(cls, bench: Bench) -> Directions:
-        """Read from a run's model and dictionary. Raises: EngineError when they changed."""
-        subject, W_dec = bench.subject, bench.dictionary.W_dec.detach()
-        to_residual = subject.to_residual(bench.plan.hook)
-        return cls(
-            space=(bench.plan.model_digest, bench.plan.hook),
-            W_dec=W_dec.cpu(),
-            writes=None if to_residual is None else to_residual(W_dec).detach().cpu(),
-            W_U=subject.W_U.cpu(),
-        )
-
-
-class LogitCorrelations:
-    """Pearson, over the vocabulary, of what latents of two runs add to the logits.
-
-    With W_U centred over the vocabulary, the covariance of two latents' weights is r_i G r_j,
-    where G = W_U W_Uᵀ has the size of the residual stream: no pair's weights are written out.
-    """
-
-    def __init__(self, mine: Directions, theirs: Directions) -> None:
-        self._mine, self._theirs = mine.writes, theirs.writes
-        if self._mine is None or self._theirs is None:
-            return
-        within = _covariance(mine.W_U, mine.W_U)
-        self._spread = _spread_of_logits(self._mine, within)
-        if theirs is mine:
-            self._shared, self._their_spread = within, self._spread
-        else:
-            self._shared = _covariance(mine.W_U, theirs.W_U)
-            theirs_within = _covariance(theirs.W_U, theirs.W_U)
-            self._their_spread = _spread_of_logits(self._theirs, theirs_within)
-
-    def of(self, latents: range, rows: Indices, others: Indices) -> Matrix:
-        """Of pairs, one of `latents` by its row and one of the others [n]; NaN: one writes none."""
-        found = np.full(len(rows), np.nan)
-        if self._mine is None or self._theirs is None:
-            return found
-        own = slice(latents.start, latents.stop)
-        along, spread = _wide(self._mine[own]) @ self._shared, self._spread[own]
-        for strip in _strips(len(rows)):
-            row, other = rows[strip], others[strip]
-            theirs = _wide(self._theirs[torch.from_numpy(other)])
-            shared = np.einsum("kd,kd->k", along[row], theirs)
-            found[strip] = shared / (spread[row] * self._their_spread[other])
-        return np.clip(found, -1, 1, out=found)
 
 
 class Relating:
@@ -195,50 +117,57 @@ class Relating:
         for plan in (self._plan, self._other):
             _check_spool(plan, self._store)
         latents = self._plan.block_latents(number)
+        pointing = self._pointing(latents)
         size = max(1, _CELLS // self._other.d_sae)
+        shape = (min(size, len(latents)), self._other.d_sae)
+        room = Meetings(np.empty(shape, np.int64), np.empty(shape))
         found: list[Relations] = []
         for first in range(latents.start, latents.stop, size):
             part = range(first, min(first + size, latents.stop))
-            found += self._relations(part, _onward(report, len(found)))
+            both = Meetings(room.n_both[: len(part)], room.products[: len(part)])
+            self._meet(part, both, _onward(report, len(found)))
+            found += self._relations(part, both, pointing[len(found) : len(found) + len(part)])
         folder = self._store / "runs" / self._plan.key
         write_pack(relation_path(folder, self._other.key, number), found)
         report(len(latents))
 
-    def _relations(self, latents: range, report: Report) -> list[Relations]:
-        both = self._meetings(latents, report)
-        mine = part_of(self._tally, latents)
-        n_tokens = self._bench.corpus.facts.n_tokens
+    def _pointing(self, latents: range) -> list[Indices]:
+        """Of each of some latents those that point most along it."""
+        mine, theirs = self._directions
+        owners, others = leading_cosines(mine, latents, theirs, _KEPT)
+        return np.split(others, np.searchsorted(owners, latents)[1:])
+
+    def _relations(
+        self, latents: range, both: Meetings, pointing: Sequence[Indices]
+    ) -> list[Relations]:
         figures = _Figures(
             latents=latents,
-            n_both=both.n_both,
-            correlation=pearson(both, mine, self._other_tally, n_tokens),
-            jaccard=jaccard(both, mine, self._other_tally),
-            cosine=self._cosines(latents),
+            both=both,
+            mine=_of(self._tally, slice(latents.start, latents.stop)),
+            theirs=self._other_tally,
+            n_tokens=self._bench.corpus.facts.n_tokens,
+            directions=self._directions,
             logits=self._logits,
         )
-        if self._is_self:
-            figures.leave_out_themselves()
-        return self._records(figures)
-
-    def _records(self, figures: _Figures) -> list[Relations]:
-        families = [self._family(index) for index in figures.latents]
+        families = [self._family(index) for index in latents]
+        children = figures.along([children for _, children in families])
         asked = [
             others
-            for row, (leading, (parent, children)) in enumerate(
-                zip(figures.leading(), families, strict=True)
+            for leading, (parent, _), own in zip(
+                figures.leading(pointing), families, children, strict=True
             )
-            for others in (leading, parent, figures.along(row, children)[:_CHILDREN_KEPT])
+            for others in (leading, parent, own[:_CHILDREN_KEPT])
         ]
-        found = iter(figures.related(asked))
+        found = figures.related(asked)
         return [
             Relations(
                 index=index,
                 related=next(found),
                 parent=next(iter(next(found)), None),
                 children=next(found),
-                n_children=len(children),
+                n_children=len(own),
             )
-            for index, (_, children) in zip(figures.latents, families, strict=True)
+            for index, own in zip(latents, children, strict=True)
         ]
 
     def _family(self, index: int) -> tuple[Indices, Indices]:
@@ -250,9 +179,9 @@ class Relating:
             return nobody, np.flatnonzero(self._parents == index)
         return self._parents[index : index + 1][self._parents[index : index + 1] >= 0], nobody
 
-    def _meetings(self, latents: range, report: Report) -> Meetings:
-        shape = (len(latents), self._other.d_sae)
-        both = Meetings(np.zeros(shape, np.int64), np.zeros(shape))
+    def _meet(self, latents: range, both: Meetings, report: Report) -> None:
+        """Fill in what latents have in common with all of the other run."""
+        both.n_both[:], both.products[:] = 0, 0
         mine, theirs = _shards(self._plan, self._store), _shards(self._other, self._store)
         for number in range(self._plan.n_shards):
             own = read_slices(mine[number], latents.start, latents.stop)
@@ -260,7 +189,6 @@ class Relating:
             placed = self._placed(number, theirs[number], n_places)
             in_parts(len(latents), _meeting(own, placed, both))
             report(len(latents) * number // self._plan.n_shards)
-        return both
 
     def _placed(self, number: int, shard: Path, n_places: int) -> Placed:
         """A shard of the other run by place; kept for the next block where all are small."""
@@ -270,12 +198,6 @@ class Relating:
         if self._other_tally.n_active.sum() <= _KEPT_ENTRIES:
             self._kept[number] = placed
         return placed
-
-    def _cosines(self, latents: range) -> Matrix:
-        mine, theirs = self._directions
-        if mine.space != theirs.space:
-            return np.full((len(latents), self._other.d_sae), np.nan)
-        return cosines(mine.W_dec[latents.start : latents.stop], theirs.W_dec)
 
     @cached_property
     def _parents(self) -> Indices | None:
@@ -311,47 +233,70 @@ class Relating:
 
 @dataclass(frozen=True, eq=False)
 class _Figures:
-    """Every figure of a stretch of latents with all of another run."""
+    """How a stretch of latents goes together with all of another run."""
 
     latents: range
-    n_both: npt.NDArray[np.int64]  # [n, d_other], as those below
-    correlation: Matrix
-    jaccard: Matrix
-    cosine: Matrix
+    both: Meetings
+    mine: Tally
+    theirs: Tally
+    n_tokens: int
+    directions: tuple[Directions, Directions]
     logits: LogitCorrelations
 
-    def leading(self) -> list[Indices]:
-        """Of every latent those that lead by any figure, ascending."""
-        every = (self.correlation, self.jaccard, self.cosine)
-        leading = np.concatenate([_largest(figures, _KEPT) for figures in every], axis=1)
-        return [np.unique(row[row >= 0]) for row in leading]
+    def leading(self, pointing: Sequence[Indices]) -> list[Indices]:
+        """Of every latent those that lead by any figure, ascending; not itself."""
+        mine, theirs = self.directions
+        firing = _leading(
+            self.both,
+            self.mine,
+            self.theirs,
+            (_root_spread(self.mine, self.n_tokens), _root_spread(self.theirs, self.n_tokens)),
+            self.n_tokens,
+            self.latents.start if mine is theirs else -len(self.latents),
+        )
+        return [
+            np.unique(np.concatenate([row[row >= 0], own]))
+            for row, own in zip(firing, pointing, strict=True)
+        ]
 
-    def along(self, row: int, others: Indices) -> Indices:
-        """These latents, those that point most along one of the stretch first."""
-        return others[np.argsort(-self.cosine[row, others], kind="stable")]
-
-    def leave_out_themselves(self) -> None:
-        """Let no latent be related to itself."""
-        rows, own = np.arange(len(self.latents)), np.asarray(self.latents)
-        for figures in (self.correlation, self.jaccard, self.cosine):
-            figures[rows, own] = np.nan
+    def along(self, asked: Sequence[Indices]) -> list[Indices]:
+        """Some others of every latent, those that point most along it first."""
+        rows, others = _pairs(asked)
+        cosine = self._cosine(rows, others)
+        sizes = [len(own) for own in asked]
+        return np.split(others[np.lexsort((-cosine, rows))], np.cumsum(sizes)[:-1])
 
     def related(self, asked: Sequence[Indices]) -> Iterator[tuple[Related, ...]]:
         """The records of others, in their order; three lists of others for every latent."""
-        sizes = np.array([len(others) for others in asked])
-        others = np.concatenate(asked)
-        rows = np.repeat(np.arange(len(asked)) // 3, sizes)
+        lists, others = _pairs(asked)
+        rows = lists // 3
+        both = Meetings(self.both.n_both[rows, others], self.both.products[rows, others])
+        mine, theirs = _of(self.mine, rows), _of(self.theirs, others)
         columns = (
             others.tolist(),
-            self.n_both[rows, others].tolist(),
-            _known(self.correlation[rows, others]),
-            self.jaccard[rows, others].tolist(),
-            _known(self.cosine[rows, others]),
+            both.n_both.tolist(),
+            _known(pearson(both, mine, theirs, self.n_tokens)),
+            jaccard(both, mine, theirs).tolist(),
+            _known(self._cosine(rows, others)),
             _known(self.logits.of(self.latents, rows, others)),
         )
         records = tuple(map(Related, *columns))
-        ends = np.cumsum(sizes)
-        return map(records.__getitem__, map(slice, (ends - sizes).tolist(), ends.tolist()))
+        ends = np.cumsum([0, *map(len, asked)]).tolist()
+        return (records[first:end] for first, end in pairwise(ends))
+
+    def _cosine(self, rows: Indices, others: Indices) -> Matrix:
+        mine, theirs = self.directions
+        return pair_cosines(mine, rows + self.latents.start, theirs, others)
+
+
+def _pairs(asked: Sequence[Indices]) -> tuple[Indices, Indices]:
+    """The number of the list each of the others is in, and the others."""
+    return np.repeat(np.arange(len(asked)), [len(own) for own in asked]), np.concatenate(asked)
+
+
+def _of(tally: Tally, latents: slice | Indices) -> Tally:
+    """The counts and sums of some of the latents."""
+    return Tally(tally.n_active[latents], tally.total[latents], tally.squares[latents])
 
 
 def _onward(report: Report, before: int) -> Report:
@@ -402,48 +347,18 @@ def _meeting(own: LatentSlices, placed: Placed, both: Meetings) -> Callable[[sli
     return work
 
 
-def _spread(tally: Tally, n: int) -> Matrix:
-    """n² times the variance of every latent; NaN where it is constant."""
+def _root_spread(tally: Tally, n: int) -> Matrix:
+    """The standard deviation of every latent, `n` times; NaN where it is constant."""
     mean_square = n * tally.squares
     spread = mean_square - tally.total**2
-    return np.where(spread > _NOISE * mean_square, spread, np.nan)
+    return np.sqrt(np.where(spread > _NOISE * mean_square, spread, np.nan))
 
 
 def _known(figures: Matrix) -> list[float | None]:
-    return [None if np.isnan(figure) else figure for figure in figures.tolist()]
-
-
-def _wide(rows: Tensor) -> Matrix:
-    return rows.double().numpy()
-
-
-def _lengths(rows: Tensor) -> Matrix:
-    """The length of every row [n]; of a row of zeros NaN."""
-    wide = _wide(rows)
-    found = np.sqrt(np.einsum("kd,kd->k", wide, wide))
-    return np.where(found > 0, found, np.nan)
-
-
-def _covariance(a: Tensor, b: Tensor) -> Matrix:
-    """Sum over the vocabulary of the centred columns' products [d_a, d_b]."""
-    means = (a.double().mean(dim=1, keepdim=True), b.double().mean(dim=1, keepdim=True))
-    total = torch.zeros(len(a), len(b), dtype=torch.double)
-    for strip in _strips(a.shape[1]):
-        total += (a[:, strip].double() - means[0]) @ (b[:, strip].double() - means[1]).T
-    return total.numpy()
-
-
-def _spread_of_logits(writes: Tensor, within: Matrix) -> Matrix:
-    """Root of the summed squares of every latent's centred logit weights [n]; NaN where it is 0."""
-    found = np.empty(len(writes))
-    for strip in _strips(len(writes)):
-        rows = _wide(writes[strip])
-        found[strip] = np.einsum("kd,kd->k", rows @ within, rows)
-    return np.sqrt(np.where(found > 0, found, np.nan))
-
-
-def _strips(n: int) -> Iterator[slice]:
-    return (slice(first, min(first + _STRIP, n)) for first in range(0, n, _STRIP))
+    found: list[float | None] = figures.tolist()
+    for place in np.flatnonzero(np.isnan(figures)).tolist():
+        found[place] = None
+    return found
 
 
 @compiled
@@ -473,21 +388,46 @@ def _count(starts: npt.NDArray[np.int64], values: npt.NDArray[np.float32], tally
 
 
 @compiled
-def _largest(figures: Matrix, kept: int) -> Indices:
-    """Of every row where its largest figures above 0 are [n, kept], ties by index; -1: no more."""
-    found = np.full((len(figures), kept), -1)
-    best = np.empty(kept)
-    for row in range(len(figures)):
+def _leading(  # noqa: PLR0913, PLR0917 - compiled loops take array by array
+    both: Meetings,
+    mine: Tally,
+    theirs: Tally,
+    spreads: tuple[Matrix, Matrix],
+    n: int,
+    first: int,
+) -> Indices:
+    """Of every latent the others of the largest correlations, then of the largest Jaccard indices.
+
+    [n_latents, 2 * _KEPT], those above 0, ties by index, -1: no more; as `pearson` and `jaccard`
+    have them. The first latent is number `first` of the others, and is not its own.
+    """
+    found = np.full((len(both.n_both), 2 * _KEPT), -1)
+    best = np.empty(2 * _KEPT)
+    for row in range(len(found)):
         best[:] = 0.0
-        for other in range(figures.shape[1]):
-            figure = figures[row, other]
-            if figure > best[-1]:
-                at = kept - 1
-                while at and best[at - 1] < figure:
-                    best[at], found[row, at] = best[at - 1], found[row, at - 1]
-                    at -= 1
-                best[at], found[row, at] = figure, other
+        total, spread, n_active = mine.total[row], spreads[0][row], mine.n_active[row]
+        for other in range(both.n_both.shape[1]):
+            if other == first + row:
+                continue
+            shared = n * both.products[row, other] - total * theirs.total[other]
+            if shared > 0:  # most are not, and a division takes long
+                correlation = min(shared / (spread * spreads[1][other]), 1.0)
+                _place(best[:_KEPT], found[row, :_KEPT], correlation, other)
+            n_both = both.n_both[row, other]
+            if n_both:
+                share = n_both / (n_active + theirs.n_active[other] - n_both)
+                _place(best[_KEPT:], found[row, _KEPT:], share, other)
     return found
+
+
+@compiled
+def _place(best: Matrix, found: Indices, figure: float, other: int) -> None:
+    at = len(best)
+    while at and best[at - 1] < figure:
+        at -= 1
+        if at + 1 < len(best):
+            best[at + 1], found[at + 1] = best[at], found[at]
+        best[at], found[at] = figure, other
 
 
 @compiled

@@ -1,7 +1,7 @@
 """How latents go together: every figure against brute force, and the same bytes however made."""
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,15 +19,11 @@ from featureviz.engine.errors import RelationError
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench, Request, prepare, shard_path
 from featureviz.engine.relations import (
-    Directions,
-    LogitCorrelations,
     Meetings,
     Relating,
     Tally,
     by_place,
-    cosines,
     jaccard,
-    nearest,
     pearson,
     relation_path,
 )
@@ -85,46 +81,6 @@ def test_jaccard_of_the_worked_case():
 def test_jaccard_of_two_silent_latents_is_zero():
     both = Meetings(np.array([[0]]), np.zeros((1, 1)))
     assert jaccard(both, tally([0.0]), tally([0.0]))[0, 0] == 0
-
-
-def test_a_direction_of_zeros_has_no_cosine():
-    found = cosines(torch.tensor([[3.0, 4.0], [0, 0]]), torch.tensor([[6.0, 8.0], [4, -3]]))
-    assert found[0].tolist() == pytest.approx([1, 0])
-    assert np.isnan(found[1]).all()
-
-
-def test_a_latent_is_part_of_the_alive_one_it_points_along_most():
-    parents = torch.tensor([[1.0, 0], [0, 1], [1, 1]])
-    children = torch.tensor([[2.0, 1.9], [5, 0.1], [0, 0]])
-    assert nearest(children, parents, np.array([True, True, True])).tolist() == [2, 0, -1]
-    assert nearest(children, parents, np.array([True, True, False])).tolist() == [0, 0, -1]
-    assert nearest(children, parents, np.array([False, False, False])).tolist() == [-1, -1, -1]
-
-
-def test_logit_correlation_is_that_of_the_weights_written_out():
-    random = torch.Generator().manual_seed(0)
-    sides = [
-        Directions(
-            space=(model, "hook"),
-            W_dec=torch.zeros(5, 4),
-            writes=torch.randn(5, 4, generator=random),
-            W_U=torch.randn(4, 9000, generator=random) + 3,
-        )
-        for model in "AB"
-    ]
-    one, other = ((side.writes.double() @ side.W_U.double()).numpy() for side in sides)
-    pairs = np.array([[0, 0, 2, 1], [4, 1, 4, 3]])  # the first of latents 2 to 4
-    for theirs, weights in ((sides[1], other), (sides[0], one)):
-        found = LogitCorrelations(sides[0], theirs).of(range(2, 5), *pairs)
-        expected = [np.corrcoef(one[2 + row], weights[at])[0, 1] for row, at in pairs.T]
-        assert found.tolist() == pytest.approx(expected, abs=1e-12)
-
-
-def test_what_writes_no_logits_has_no_logit_correlation():
-    writing = Directions(("A", "x"), torch.ones(1, 2), torch.tensor([[1.0, 2]]), torch.eye(2))
-    for other in (replace(writing, writes=None), replace(writing, writes=torch.zeros(1, 2))):
-        pair = range(1), np.array([0]), np.array([0])
-        assert np.isnan(LogitCorrelations(writing, other).of(*pair)).all()
 
 
 @settings(deadline=None)
