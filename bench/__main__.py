@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bench import ablation, engine, forward, growth, maps, pages
@@ -21,13 +21,18 @@ _SUITES: dict[str, Callable[[], Iterable[Row]]] = {
 
 def main(names: list[str]) -> int:
     """Run the suites named, or all; 1 when a figure missed its limit."""
-    found: list[Row] = []
+    is_ok = True
     for name in names or list(_SUITES):
-        for row in _SUITES[name]():
-            print(table_line(row), flush=True)
-            found.append(row)
-    write(found, Path(__file__).with_name("results.json"))
-    return 0 if all(row.ok for row in found) else 1
+        found = list(_told(_SUITES[name]()))
+        write(name, found, Path(__file__).with_name("results.json"))
+        is_ok &= all(row.ok for row in found)
+    return 0 if is_ok else 1
+
+
+def _told(rows: Iterable[Row]) -> Iterator[Row]:
+    for row in rows:
+        print(table_line(row), flush=True)
+        yield row
 
 
 if __name__ == "__main__":

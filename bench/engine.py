@@ -8,13 +8,17 @@ cost does not grow with the corpus.
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import numpy as np
 import torch
 
@@ -25,33 +29,34 @@ from featureviz.engine.precompute import Bench, Prepared, Request, prepare
 from featureviz.engine.relations import Relating
 from featureviz.engine.subject import load_subject
 
-_REPEATS = 3
+_REPEATS = {4096: 3, 24_576: 2}
 _CONTEXTS = 2048  # as peers were measured with; what is kept of a latent weighs less on more
 _SIZES = {
     "standard 4096": Size(n_contexts=_CONTEXTS),
     "topk 4096": Size(architecture="topk", n_contexts=_CONTEXTS),
-    "standard 24576": Size(d_sae=24_576, n_contexts=_CONTEXTS),
-    "topk 24576": Size(architecture="topk", d_sae=24_576, n_contexts=_CONTEXTS),
+    "standard 24576": Size(d_sae=24_576, n_contexts=2 * _CONTEXTS),
+    "topk 24576": Size(architecture="topk", d_sae=24_576, n_contexts=2 * _CONTEXTS),
 }
 
 
 def rows() -> Iterator[Row]:
-    """Bookkeeping and whole dashboards against the bare forward pass and encoding."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for name, size in _SIZES.items():
-            with _prepared(size) as (bench, store):
-                yield from _ratios(name, bench, store)
-    finally:
-        torch.set_num_threads(threads)
+    """Bookkeeping and whole dashboards against the bare forward pass and encoding.
+
+    Each size in a process of its own, set as workers are: libraries start as many threads as they
+    are allowed when they are loaded, and do not let go of them.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for name in _SIZES:
+        command = [sys.executable, "-m", "bench.engine", name]
+        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+        yield from msgspec.json.decode(done.stdout.splitlines()[-1], type=list[Row])
 
 
 def _ratios(name: str, bench: Bench, store: Path) -> Iterator[Row]:
     folder = store / "runs" / bench.plan.key
     sketch, alone, written, losses = [], [], [], []
     whole(bench)  # warm: compiled, files cached
-    for _ in range(_REPEATS):
+    for _ in range(_REPEATS[bench.plan.d_sae]):
         least = seconds(lambda: bare(bench))
         shutil.rmtree(folder)
         shards = seconds(lambda: _shards(bench))
@@ -128,3 +133,12 @@ def whole(bench: Bench) -> None:
     _shards(bench)
     _packs(bench)
     relations(bench)
+
+
+def _measure(name: str) -> bytes:
+    with _prepared(_SIZES[name]) as (bench, store):
+        return msgspec.json.encode(list(_ratios(name, bench, store)))
+
+
+if __name__ == "__main__":
+    print(_measure(sys.argv[1]).decode())

@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -46,25 +47,35 @@ def ratio(name: str, pairs: Iterable[tuple[float, float]], limit: float | None, 
     return Row(name, round(median(found), 3), "ratio", limit, True, (found[0], found[-1]), note)
 
 
-def machine() -> dict[str, str]:
-    """Where and with what the figures were taken."""
-    packages = ("torch", "transformer_lens", "numpy", "numba", "django")
+def machine() -> str:
+    """Where the figures were taken."""
     cpu = next(
         (line.split(":")[1].strip() for line in _cpu_lines() if line.startswith("model name")),
         platform.processor(),
     )
-    load = f"{os.getloadavg()[0]:.1f}"
-    return {"cpu": cpu, "cores": str(os.cpu_count()), "load": load} | {
-        name: version(name) for name in packages
+    return f"{cpu}, {os.cpu_count()} cores"
+
+
+def versions() -> dict[str, str]:
+    """With what."""
+    packages = ("torch", "transformer_lens", "numpy", "numba", "django")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def write(suite: str, rows: Iterable[Row], path: Path, also: Mapping[str, str] = {}) -> None:
+    """Put a suite's figures in the place of its last ones; `also` belongs to the versions."""
+    before = json.loads(path.read_text())["rows"] if path.exists() else []
+    circumstances = {
+        "taken": datetime.now(UTC).date().isoformat(),
+        "load": round(os.getloadavg()[0], 1),
+        "machine": machine(),
+        "versions": {**versions(), **also},
     }
-
-
-def write(rows: list[Row], path: Path, also: Mapping[str, str] = {}) -> None:
-    """Write the figures, and what `also` belongs to the machine; print them as a table."""
-    kept = [msgspec.to_builtins(row) | {"ok": row.ok} for row in rows]
-    path.write_text(json.dumps({"machine": {**machine(), **also}, "rows": kept}, indent=1) + "\n")
-    for row in rows:
-        print(table_line(row))
+    kept = [row for row in before if row["suite"] != suite]
+    kept += [
+        {"suite": suite, **msgspec.to_builtins(row), "ok": row.ok, **circumstances} for row in rows
+    ]
+    path.write_text(json.dumps({"rows": kept}, indent=1) + "\n")
 
 
 def table_line(row: Row) -> str:

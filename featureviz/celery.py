@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import kombu
 from celery import Celery
 from django.conf import settings
 from django.db import transaction
@@ -21,6 +22,7 @@ from kombu.utils.json import dumps, loads
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "featureviz.settings")
 
+QUEUES = ("gpu", "cpu")  # what waits in which: catalog/queues.py
 POLLING_SECONDS = 0.1  # of the folder
 LONGEST_TASK = 7 * 24 * 3600  # seconds; after it Redis hands out again what nobody acknowledged
 REDIS_OPTIONS = {
@@ -101,23 +103,25 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
-    task_default_queue="featureviz",
+    task_queues=[kombu.Queue(name, kombu.Exchange(name), name) for name in QUEUES],
+    task_default_queue=QUEUES[0],
+    task_create_missing_queues=False,  # `-Q` with another name is refused
     worker_prefetch_multiplier=1,
     worker_pool="solo",  # one process a device: it holds the model
     broker_connection_retry_on_startup=True,
 )
 
 
-def enqueue(name: str, *arguments: object) -> None:
+def enqueue(name: str, queue: str = QUEUES[0]) -> None:
     """Send a task by its name, once the transaction at hand is committed.
 
     A broker that is away is no error: workers look for work in the database too.
     """
-    transaction.on_commit(lambda: _send(name, arguments))
+    transaction.on_commit(lambda: _send(name, queue))
 
 
-def _send(name: str, arguments: tuple[object, ...]) -> None:
+def _send(name: str, queue: str) -> None:
     try:
-        app.send_task(name, arguments, retry=False)
+        app.send_task(name, queue=queue, retry=False)
     except OperationalError as error:
         logger.warning("%s was not sent, the broker does not answer: %s", name, error)

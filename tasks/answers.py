@@ -6,7 +6,7 @@ plain values, or writes a file of the run. Knows no Celery.
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 
 from featureviz.catalog import questions
 from featureviz.catalog.models import Question, Run
+from featureviz.catalog.queues import EVERY, Queue
 from featureviz.dashboards.maps import write_map
 from featureviz.dashboards.store import read_dashboard, write_pack
 from featureviz.engine.errors import TextError
@@ -98,17 +99,20 @@ _ANSWERS: dict[str, Answer] = {
 }
 
 
-def answer_waiting(stop: Callable[[], bool] = lambda: False) -> None:
+def answer_waiting(
+    stop: Callable[[], bool] = lambda: False, queues: Collection[Queue] = EVERY
+) -> None:
     """Answer every question that waits."""
     questions.reap()
-    while not stop() and (question := questions.claim()):
+    while not stop() and (question := questions.claim(queues)):
         _answer(question)
 
 
 class BesideJobs:
     """Answers between the steps of a job, so that readers need not wait for its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, queues: Collection[Queue] = EVERY) -> None:
+        self._queues = queues
         self._looked = 0.0
 
     def __call__(self) -> None:
@@ -116,7 +120,7 @@ class BesideJobs:
         if monotonic() - self._looked < BETWEEN_LOOKS:
             return
         try:
-            answer_waiting()
+            answer_waiting(queues=self._queues)
         except Exception:  # a database that is busy or away for a moment stops no job
             logger.warning("could not look for questions", exc_info=True)
         self._looked = monotonic()

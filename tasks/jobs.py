@@ -9,7 +9,7 @@ import logging
 import resource
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from time import sleep
 from typing import Protocol, Self
@@ -18,6 +18,7 @@ from django.db import connection
 
 from featureviz.catalog import claims, runs
 from featureviz.catalog.models import Job, Run
+from featureviz.catalog.queues import EVERY, Queue
 from featureviz.engine.errors import EngineError
 
 BEAT_SECONDS = 1.0
@@ -86,6 +87,7 @@ def work(
     run: Run | None = None,
     stop: Callable[[], bool] = _never,
     watch: Callable[[], None] = _nothing,
+    queues: Collection[Queue] = EVERY,
 ) -> None:
     """Do jobs, of `run` or of any, until none can be claimed. `watch` is called at every step."""
     with at_work, Desk(open_bench) as desk:
@@ -94,7 +96,7 @@ def work(
             claims.reap()
             for finished in runs.publishable(run):
                 _publish(finished)
-            job = claims.claim(claims.this_worker(), run)
+            job = claims.claim(claims.this_worker(), run, queues)
             if job is None:
                 return
             perform(job, desk, stop, watch)
@@ -114,10 +116,10 @@ def see_through(run: Run, open_bench: OpenBench, watch: Callable[[], None] = _no
         sleep(LOOK_SECONDS)
 
 
-def work_waits() -> bool:
+def work_waits(queues: Collection[Queue] = EVERY) -> bool:
     """Whether a worker that looks now would find something to do."""
     claims.reap()
-    return claims.waiting().exists() or bool(runs.publishable())
+    return claims.waiting(queues=queues).exists() or bool(runs.publishable())
 
 
 def perform(

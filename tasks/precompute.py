@@ -16,7 +16,7 @@ from featureviz.engine.relations import Relating
 from featureviz.engine.subject import Subject
 from tasks import jobs
 from tasks.answers import BesideJobs
-from tasks.upkeep import stopping
+from tasks.upkeep import served, stopping
 
 
 class NotedBench(Bench):
@@ -56,5 +56,5 @@ def open_bench(run: Run) -> AbstractContextManager[jobs.Bench]:
 
 @shared_task(name="precompute.work")
 def work() -> None:
-    """Do every job there is, of any run; a message more or less changes nothing."""
-    jobs.work(open_bench, stop=stopping, watch=BesideJobs())
+    """Do every job this worker is for, of any run; a message more or less changes nothing."""
+    jobs.work(open_bench, stop=stopping, watch=BesideJobs(served()), queues=served())

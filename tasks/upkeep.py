@@ -16,7 +16,8 @@ from django.conf import settings
 from django.db import connection
 
 from featureviz.catalog import questions
-from featureviz.celery import enqueue
+from featureviz.catalog.queues import EVERY, Queue
+from featureviz.celery import app, enqueue
 from tasks import jobs
 
 IDLE_SECONDS = 2.0
@@ -39,6 +40,11 @@ def stopping() -> bool:
     return any(code is not None and code is not False for code in told)
 
 
+def served() -> frozenset[Queue]:
+    """The queues this worker takes work from: all, but for what `-Q` left out."""
+    return frozenset(EVERY & set(app.amqp.queues.consume_from))
+
+
 @worker_shutting_down.connect
 def stop_looking(**_: object) -> None:
     """Say that this worker goes; pages know at once."""
@@ -50,25 +56,27 @@ def look() -> bool:
     """Send for a worker when there is work and this one is idle; says whether it did."""
     if jobs.at_work.locked():  # it answers questions between the steps of its job
         return False
-    if questions.waits():
-        enqueue("questions.answer")
-    if not jobs.work_waits():
-        return False
-    enqueue("precompute.work")
-    return True
+    for queue in sorted(served()):
+        if questions.waits({queue}):
+            enqueue("questions.answer", queue=queue)
+        if jobs.work_waits({queue}):
+            enqueue("precompute.work", queue=queue)
+            return True
+    return False
 
 
 def look_for_texts() -> None:
     """Send for a worker that reads explanations for their meaning, where that is wanted."""
-    if settings.FEATUREVIZ_EMBEDDING_MODEL and not jobs.at_work.locked():
-        enqueue("meaning.embed")
+    is_ours = settings.FEATUREVIZ_EMBEDDING_MODEL and Queue.CPU in served()
+    if is_ours and not jobs.at_work.locked():
+        enqueue("meaning.embed", queue=Queue.CPU)
 
 
 def _look_on() -> None:
     for turn in count():
         try:
             if not stopping():
-                questions.i_am_here()
+                questions.i_am_here(served())
             look()
             if turn % _TURNS_TO_READ == 0:
                 look_for_texts()

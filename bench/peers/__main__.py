@@ -16,7 +16,7 @@ from bench.engine import prepare_size
 from bench.peers.comparison import OURS, rows, versions
 from bench.peers.environments import PEERS, python_of
 from bench.peers.meter import Cost
-from bench.rows import write
+from bench.rows import table_line, write
 from bench.subjects import Size
 from featureviz.engine.precompute import Bench
 
@@ -46,7 +46,9 @@ def main(arguments: list[str]) -> int:
     costs = _costs({OURS: Path(sys.executable)} | pythons, options.threads)
     found = rows(costs)
     threads = {"threads": str(options.threads)}
-    write(found, Path(__file__).with_name("results.json"), versions(costs) | threads)
+    write("peers", found, Path(__file__).with_name("results.json"), versions(costs) | threads)
+    for row in found:
+        print(table_line(row))
     return 0 if all(row.ok for row in found) else 1
 
 

@@ -47,7 +47,7 @@ class Asked:
     @cached_property
     def anyone(self) -> bool:
         """Whether a worker is there to answer."""
-        return questions.is_anyone_there()
+        return self.question is not None and questions.is_anyone_there(_kind(self.question))
 
     @cached_property
     def ahead(self) -> int:
@@ -57,8 +57,12 @@ class Asked:
 
 def asked_now(question: Question) -> Asked:
     """A question just asked; a worker that is quick has answered it by now."""
-    there = question.is_open and questions.is_anyone_there()
+    there = question.is_open and questions.is_anyone_there(_kind(question))
     return Asked(questions.wait(question, QUICK) if there else question)
+
+
+def _kind(question: Question) -> Question.Kind:
+    return Question.Kind(question.kind)
 
 
 @never_cache

@@ -6,6 +6,7 @@ workers never hold a job at once, and one that lost its job (it was thought dead
 
 import os
 import socket
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
 from featureviz.catalog.models import Job, Question, Run
+from featureviz.catalog.queues import EVERY, Queue, jobs_in
 
 ACTIVE = (Run.State.PLANNED, Run.State.RUNNING)
 UNDER_WAY = (Run.State.RUNNING, Run.State.DONE)  # a run that is done may still be related
@@ -27,13 +29,13 @@ def this_worker() -> str:
     return f"{_this_machine()}:{os.getpid()}"
 
 
-def waiting(run: Run | None = None) -> QuerySet[Job]:
+def waiting(run: Run | None = None, queues: Collection[Queue] = EVERY) -> QuerySet[Job]:
     """Jobs that can be claimed, of any run or for one: oldest run first, relations last of all.
 
     Blocks wait for all shards of their run, relations for those of both runs, and for both to be
     published. Shards that a published run lost are read again for its relations.
     """
-    jobs = Job.objects.filter(state=Job.State.WAITING)
+    jobs = Job.objects.filter(state=Job.State.WAITING, kind__in=jobs_in(queues))
     if run is not None:
         jobs = jobs.filter(_serves(run))
     shards = Q(kind=Job.Kind.SHARD, run__state__in=[*ACTIVE, Run.State.DONE])
@@ -56,9 +58,9 @@ def is_relating(run: Run) -> bool:
     return run.state == Run.State.DONE and (held.exists() or waiting(run).exists())
 
 
-def claim(worker: str, run: Run | None = None) -> Job | None:
+def claim(worker: str, run: Run | None = None, queues: Collection[Queue] = EVERY) -> Job | None:
     """Take the next waiting job, of `run` or of any; None when there is none now."""
-    while job := waiting(run).select_related("run__dictionary__model").first():
+    while job := waiting(run, queues).select_related("run__dictionary__model").first():
         taken = Job.objects.filter(pk=job.pk, state=Job.State.WAITING).update(
             state=Job.State.RUNNING,
             worker=worker,

@@ -499,6 +499,7 @@ class Worker(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     seen_at = models.DateTimeField()
+    queues = models.CharField(max_length=40, default="cpu,gpu")  # it serves
 
     def __str__(self) -> str:
         return self.name

@@ -7,6 +7,7 @@ after a day.
 
 import hashlib
 import json
+from collections.abc import Collection
 from datetime import timedelta
 from time import monotonic, sleep
 from typing import Any
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from featureviz.catalog.claims import gone_silent, this_worker
 from featureviz.catalog.models import Question, Run, Worker
+from featureviz.catalog.queues import EVERY, OF_QUESTIONS, Queue, questions_in
 from featureviz.celery import enqueue
 
 MOST_WAITING = 200  # beyond, a reader is asked to come back
@@ -49,7 +51,7 @@ def ask(run: Run, kind: Question.Kind, **asked: Any) -> Question:
     if found.state == Question.State.FAILED:
         again(found)
     if found.state == Question.State.WAITING:
-        enqueue("questions.answer")
+        enqueue("questions.answer", queue=OF_QUESTIONS[kind])
     return found
 
 
@@ -81,10 +83,14 @@ def ahead(question: Question) -> int:
     return waiting.filter(asked_at__lt=question.asked_at).count()
 
 
-def claim() -> Question | None:
+def claim(queues: Collection[Queue] = EVERY) -> Question | None:
     """Take the question that waits longest; None when there is none."""
-    waiting = Question.objects.filter(state=Question.State.WAITING).order_by("asked_at")
-    while question := waiting.select_related("run__dictionary__model").first():
+    while (
+        question := _waiting(queues)
+        .order_by("asked_at")
+        .select_related("run__dictionary__model")
+        .first()
+    ):
         taken = Question.objects.filter(pk=question.pk, state=Question.State.WAITING).update(
             state=Question.State.RUNNING,
             worker=this_worker(),
@@ -118,10 +124,10 @@ def fail(question: Question, problem: str) -> None:
     _held(question).update(state=Question.State.FAILED, problem=problem)
 
 
-def waits() -> bool:
+def waits(queues: Collection[Queue] = EVERY) -> bool:
     """Whether a worker that looks now would find a question."""
     reap()
-    return Question.objects.filter(state=Question.State.WAITING).exists()
+    return _waiting(queues).exists()
 
 
 def beat(question: Question) -> None:
@@ -147,9 +153,10 @@ def forget(kept: timedelta = KEPT) -> None:
     Worker.objects.filter(seen_at__lt=long_ago).delete()
 
 
-def i_am_here() -> None:
-    """Say that this worker is there."""
-    Worker.objects.update_or_create(name=this_worker(), defaults={"seen_at": timezone.now()})
+def i_am_here(queues: Collection[Queue] = EVERY) -> None:
+    """Say that this worker is there, and what it serves."""
+    served = {"seen_at": timezone.now(), "queues": ",".join(sorted(queues))}
+    Worker.objects.update_or_create(name=this_worker(), defaults=served)
 
 
 def i_leave() -> None:
@@ -157,9 +164,14 @@ def i_leave() -> None:
     Worker.objects.filter(name=this_worker()).delete()
 
 
-def is_anyone_there() -> bool:
-    """Whether some worker was there within the last seconds."""
-    return Worker.objects.filter(seen_at__gt=timezone.now() - PRESENT).exists()
+def is_anyone_there(kind: Question.Kind) -> bool:
+    """Whether some worker that answers such questions was there within the last seconds."""
+    present = Worker.objects.filter(seen_at__gt=timezone.now() - PRESENT)
+    return present.filter(queues__contains=OF_QUESTIONS[kind]).exists()
+
+
+def _waiting(queues: Collection[Queue]) -> QuerySet[Question]:
+    return Question.objects.filter(state=Question.State.WAITING, kind__in=questions_in(queues))
 
 
 def _held(question: Question) -> QuerySet[Question]:

@@ -108,13 +108,13 @@ def test_texts_are_forgotten_after_a_day(run):
 
 
 def test_a_worker_counts_as_there_until_it_leaves_or_falls_silent(run):
-    assert not questions.is_anyone_there()
+    assert not questions.is_anyone_there(KIND)
     questions.i_am_here()
     questions.i_am_here()
-    assert questions.is_anyone_there()
+    assert questions.is_anyone_there(KIND)
     assert Worker.objects.count() == 1
     Worker.objects.update(seen_at=timezone.now() - timedelta(seconds=20))
-    assert not questions.is_anyone_there()
+    assert not questions.is_anyone_there(KIND)
     questions.i_am_here()
     questions.i_leave()
-    assert not questions.is_anyone_there()
+    assert not questions.is_anyone_there(KIND)

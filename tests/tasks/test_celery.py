@@ -46,7 +46,7 @@ def test_work_is_sent_only_once_the_transaction_is_committed(
     db, monkeypatch, django_capture_on_commit_callbacks
 ):
     sent = []
-    monkeypatch.setattr(celery.app, "send_task", lambda name, arguments, **_: sent.append(name))
+    monkeypatch.setattr(celery.app, "send_task", lambda name, **_: sent.append(name))
     with django_capture_on_commit_callbacks(execute=True):
         with transaction.atomic():
             celery.enqueue("precompute.work")

@@ -104,9 +104,21 @@ class Installation:
         """Wait until the only run is in this state."""
         self.wait_until(lambda: self.state() == state)
 
-    def start_worker(self, app: str = "tests.worker.toy_app") -> "subprocess.Popen[str]":
-        """Start a Celery worker."""
-        return self.start("-m", "celery", "-A", app, "worker", "--loglevel", "INFO")
+    def start_worker(
+        self, app: str = "tests.worker.toy_app", queue: str = ""
+    ) -> "subprocess.Popen[str]":
+        """Start a Celery worker, of one queue or of both."""
+        only = ["-Q", queue] if queue else []
+        return self.start("-m", "celery", "-A", app, "worker", "--loglevel", "INFO", *only)
+
+    @contextmanager
+    def worker(self, queue: str) -> Iterator["subprocess.Popen[str]"]:
+        """A Celery worker of one queue, killed at the end if it still runs."""
+        started = self.start_worker(queue=queue)
+        try:
+            yield started
+        finally:
+            kill(started)
 
     @contextmanager
     def workers(self, count: int = 1) -> Iterator[list["subprocess.Popen[str]"]]:

@@ -26,6 +26,25 @@ def test_three_workers_share_a_run_and_write_the_bytes_of_one_process(installati
     assert len(workers) == 3
 
 
+def test_workers_of_two_queues_share_a_run_by_its_kinds_of_work(installation, expected):
+    with installation.worker(queue="cpu"), installation.worker(queue="gpu"):
+        installation.register(pause=0.05)
+        installation.wait_until(
+            lambda: installation.rows("select 1 from catalog_job where other_id")
+        )
+        installation.wait_until(lambda: not installation.rows(UNDONE))
+    assert installation.packs() == expected
+    by_kind = installation.rows("select distinct kind = 'relate', worker from catalog_job")
+    assert sorted(is_relation for is_relation, _ in by_kind) == [0, 1]
+    assert len({worker for _, worker in by_kind}) == 2
+
+
+def test_a_worker_of_a_queue_that_is_none_refuses_to_start(on_folder):
+    worker = on_folder.start_worker(queue="tpu")
+    assert worker.wait(60) != 0
+    assert "'tpu'" in (on_folder.data / "log").read_text()
+
+
 def test_messages_delivered_many_times_change_nothing(on_folder, expected):
     on_folder.register(pause=0.02)
     on_folder.python("for _ in range(10): enqueue('precompute.work')")

@@ -123,7 +123,7 @@ def _question(run: Run, **asked: str) -> Question | None:
     found = questions.lookup(run, Question.Kind.MEANING, **asked)
     if found and found.state in (Question.State.ANSWERED, Question.State.REFUSED):
         return found
-    if not questions.is_anyone_there():
+    if not questions.is_anyone_there(Question.Kind.MEANING):
         return None
     return questions.wait(questions.ask(run, Question.Kind.MEANING, **asked), _QUICK)
 

@@ -25,6 +25,7 @@ from django.db.models.signals import post_save
 
 from featureviz.annotate.models import Comment, Explanation, Tag
 from featureviz.browse.search.models import CommentWord, ExplanationWord, TagWord, Word
+from featureviz.catalog.queues import Queue
 from featureviz.celery import enqueue
 from featureviz.dashboards.words import Ints, Phrase, spans
 
@@ -194,4 +195,4 @@ def _saved(sender: Any, instance: Any, created: bool, **_: Any) -> None:
         kind.words.objects.filter(**{kind.name: instance}).delete()
     kind.words.objects.bulk_create(kind.words_of([instance]), batch_size=_BATCH)
     if sender is Explanation and settings.FEATUREVIZ_EMBEDDING_MODEL:
-        enqueue("meaning.embed")
+        enqueue("meaning.embed", queue=Queue.CPU)

@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
@@ -22,11 +21,9 @@ from featureviz.catalog.models import Question, Run, Worker
 from featureviz.catalog.reading import Reader, reading_as
 from featureviz.catalog.runs import reindex
 from tests.browse.search.conftest import explain, searchable
+from tests.browse.search.meanings import MODEL, QUERY, answered, at, said
 
 pytestmark = pytest.mark.django_db
-
-MODEL = "m" * 64
-QUERY = [1.0, 0.0, 0.0]
 
 
 @pytest.fixture(autouse=True)
@@ -35,27 +32,6 @@ def model(tmp_path, settings):  # a folder is all that the web process looks at
     settings.FEATUREVIZ_EMBEDDING_MODEL = tmp_path
     yield settings
     meaning._held.clear()
-
-
-def at(cosine):
-    """A vector of length 1 that has this cosine with the query."""
-    return np.array([cosine, np.sqrt(1 - cosine**2), 0], np.float32)
-
-
-def said(run, index, text, cosine, by="ada"):
-    explanation = explain(run, index, text, by)
-    kept.keep([explanation], MODEL, at(cosine)[None])
-    return explanation
-
-
-def answered(text, vector=QUERY):
-    """What a worker has answered already."""
-    run = readable_runs()[0]
-    stamp = meaning._stamp(settings.FEATUREVIZ_EMBEDDING_MODEL)
-    question = questions.ask(run, Question.Kind.MEANING, text=text, model=stamp)
-    Question.objects.filter(pk=question.pk).update(
-        state=Question.State.ANSWERED, answer={"model": MODEL, "vector": vector}
-    )
 
 
 def a_worker():
