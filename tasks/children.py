@@ -1,6 +1,7 @@
 """Processes that a command starts, keeps alive, and never leaves behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,12 @@ from django.conf import settings
 RESTART_SECONDS = 3.0  # at least, between two starts of a child that keeps dying
 GRACE_SECONDS = 10.0  # between asking a child to stop and making it
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _tied() -> list[str]:
+    """What has a process end with its parent, even one that was killed; nothing outside Linux."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 
 
 class _Starting:
@@ -51,7 +58,7 @@ class Child:
     ) -> None:
         self.log = log
         self._environment = environment or {}  # beside what this process has
-        self._command = [sys.executable, "-m", *arguments]
+        self._command = [*_tied(), sys.executable, "-m", *arguments]
         self._started = 0.0
 
     def __enter__(self) -> Self:

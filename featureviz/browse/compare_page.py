@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from featureviz.browse.asking import Asked
 from featureviz.browse.formats import THIN, percent, whole
 from featureviz.browse.rows import Reader, Row
-from featureviz.browse.run_status import commands_apart
 from featureviz.browse.switches import Switches
 from featureviz.catalog import relations
 from featureviz.catalog.comparison import (
@@ -149,13 +148,13 @@ class PairRow:
         )
 
     @property
-    def left_out(self) -> list[tuple[str, list[str]]]:
-        """What cannot be compared, and why, commands apart; alike reasons together."""
+    def left_out(self) -> list[tuple[str, str]]:
+        """What cannot be compared, and why; alike reasons together."""
         reasons: dict[str, list[str]] = {}
         for name, _, figure in self.figures:
             if figure.value is None:
                 reasons.setdefault(figure.why, []).append(name.lower())
-        return [(", ".join(names), commands_apart(why)) for why, names in reasons.items()]
+        return [(", ".join(names), why) for why, names in reasons.items()]
 
 
 @dataclass(frozen=True)
@@ -247,9 +246,9 @@ class ComparePage:
         return Asked(min(found, key=lambda each: not each.is_open, default=None))
 
     @property
-    def problem(self) -> list[str]:
-        """Why a worker could not answer, commands apart."""
-        return commands_apart(self.asked.question.problem) if self.asked.question else []
+    def problem(self) -> str:
+        """Why a worker could not answer."""
+        return self.asked.question.problem if self.asked.question else ""
 
     @property
     def answer(self) -> str:

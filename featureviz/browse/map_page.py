@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from featureviz.browse.asking import Asked, asked_now
 from featureviz.browse.formats import THIN, activation, percent
-from featureviz.browse.run_status import commands_apart
 from featureviz.catalog import questions
 from featureviz.catalog.models import Question, Run
 from featureviz.dashboards.maps import LatentMap, Layout, read_map
@@ -123,9 +122,9 @@ class MapPage:
         return asked_now(found)
 
     @property
-    def problem(self) -> list[str]:
-        """Why there will be none, commands apart; empty: there will be one."""
-        return [] if self.asked.is_open else commands_apart(self.asked.problem)
+    def problem(self) -> str:
+        """Why there will be none; empty: there will be one."""
+        return "" if self.asked.is_open else self.asked.problem
 
     # ---------- what is on it ----------
 

@@ -7,7 +7,6 @@ from operator import or_
 
 from django.db.models import Q
 
-from featureviz.browse.run_status import commands_apart
 from featureviz.catalog import relations
 from featureviz.catalog.models import Latent, Run
 from featureviz.catalog.relations import Relation
@@ -56,9 +55,9 @@ class Group:
         return "same model" if own.hook == other.hook else f"same model, at {other.hook}"
 
     @property
-    def problem(self) -> list[str]:
-        """Why it is not there, commands apart."""
-        return commands_apart(self.relation.problem)
+    def problem(self) -> str:
+        """Why it is not there."""
+        return self.relation.problem
 
     @property
     def has_cosines(self) -> bool:

@@ -1,6 +1,5 @@
 """How a run stands, as its page and the list of runs tell it."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,10 +97,9 @@ class RunStatus:
         return self.is_active or self.is_relating
 
     @cached_property
-    def unrelated(self) -> list[tuple[Relation, list[str]]]:
-        """Relations that will not be done unless somebody says so, and why; commands apart."""
-        found = [each for each in relations.of(self.run) if each.problem]
-        return [(each, commands_apart(each.problem)) for each in found]
+    def unrelated(self) -> list[Relation]:
+        """Relations that will not be done unless somebody says so."""
+        return [each for each in relations.of(self.run) if each.problem]
 
     @property
     def can_be_resumed(self) -> bool:
@@ -162,11 +160,6 @@ class RunStatus:
         return " · ".join(self.run.provenance.get("devices", []))
 
     @property
-    def problem(self) -> list[str]:
-        """What went wrong, its commands apart."""
-        return commands_apart(self.run.problem)
-
-    @property
     def settings(self) -> list[tuple[str, str]]:
         """The settings that decide the bytes, each with what it means."""
         return list(_settings(self.run.plan))
@@ -176,11 +169,6 @@ class RunStatus:
         """Where model and dictionary were loaded from."""
         sources: dict[str, Any] = self.run.plan.get("sources", {})
         return sources
-
-
-def commands_apart(problem: str) -> list[str]:
-    """What went wrong: text, then code, then text, and so on."""
-    return re.split(r"`([^`\n]+)`", problem)
 
 
 def _workers_heard_of() -> set[str]:

@@ -6,12 +6,13 @@ taken in corpus order, so they are the same however the work was cut, and whiche
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,6 @@ from featureviz.engine.threads import in_parts
 _KEPT = 8  # latents by each figure
 _CHILDREN_KEPT = 20
 _CELLS = 1 << 20  # pairs counted at once, 16 bytes each: they stay in a processor's cache
-_KEPT_ENTRIES = 1 << 24  # activations kept by place from block to block, 8 bytes each
 _AHEAD, _ASKED, _LINE = 4, 48, 16  # places, and of one so many entries; 16 are a line of memory
 _NOISE = 1e-12  # of the mean square: a smaller variance cannot be told from rounding
 
@@ -191,13 +191,11 @@ class Relating:
             report(len(latents) * number // self._plan.n_shards)
 
     def _placed(self, number: int, shard: Path, n_places: int) -> Placed:
-        """A shard of the other run by place; kept for the next block where all are small."""
-        if number in self._kept:
-            return self._kept[number]
-        placed = by_place(read_slices(shard, 0, self._other.d_sae), n_places)
-        if self._other_tally.n_active.sum() <= _KEPT_ENTRIES:
-            self._kept[number] = placed
-        return placed
+        """A shard of the other run by place: sorted once, then read from a file of this process."""
+        if number not in self._kept:
+            placed = by_place(read_slices(shard, 0, self._other.d_sae), n_places)
+            self._kept[number] = _on_disk(placed, self._store)
+        return self._kept[number]
 
     @cached_property
     def _parents(self) -> Indices | None:
@@ -297,6 +295,19 @@ def _pairs(asked: Sequence[Indices]) -> tuple[Indices, Indices]:
 def _of(tally: Tally, latents: slice | Indices) -> Tally:
     """The counts and sums of some of the latents."""
     return Tally(tally.n_active[latents], tally.total[latents], tally.squares[latents])
+
+
+def _on_disk(placed: Placed, folder: Path) -> Placed:
+    """The same arrays in files without a name, gone with the process however it ends."""
+    return Placed(*(_as_file(column, folder) for column in placed))
+
+
+def _as_file(column: npt.NDArray[Any], folder: Path) -> npt.NDArray[Any]:
+    if not len(column):
+        return column
+    with tempfile.TemporaryFile(dir=folder) as file:
+        column.tofile(file)
+        return np.asarray(np.memmap(file, column.dtype, mode="c"))
 
 
 def _onward(report: Report, before: int) -> Report:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from featureviz.browse import run_pages
-from featureviz.browse.run_status import RunStatus
+from featureviz.browse.templatetags.reading import told
 from featureviz.catalog import claims, runs
 from featureviz.catalog.models import Job, Run
 from featureviz.engine.plan import SIZES
@@ -406,8 +406,7 @@ def test_reading_an_address_never_acts(here, run, act):
 
 
 def test_a_backtick_without_its_pair_is_kept_as_it_is():
-    status = RunStatus(Run(problem="a `b` c ` d"))
-    assert status.problem == ["a ", "b", " c ` d"]
+    assert told("a `<b>` c ` d") == "a <code>&lt;b&gt;</code> c ` d"
 
 
 def publish(run):

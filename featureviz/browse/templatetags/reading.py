@@ -1,12 +1,13 @@
 """Tags and filters of every template: numbers, tokens, strips, plots."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from django import template
 from django.template.base import Parser, Token
 from django.template.context import Context
-from django.utils.html import escape
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from featureviz.browse import formats, plots
@@ -28,6 +29,17 @@ for _format in (formats.whole, formats.fixed, formats.signed, formats.percent, f
                 formats.duration, formats.rate, formats.activation,
                 formats.decimals_for):  # fmt: skip
     register.filter(_format.__name__, _format)
+
+
+@register.filter
+def told(problem: str) -> SafeString:
+    """What went wrong, in words for people; `commands` in it as code."""
+    parts = enumerate(re.split(r"`([^`\n]+)`", problem))
+    return format_html_join(
+        "",
+        "{}",
+        ((format_html("<code>{}</code>", part) if at % 2 else part,) for at, part in parts),
+    )
 
 
 @register.filter
