@@ -30,6 +30,7 @@ from featureviz.engine.ends import of_both_ends, with_both_ends
 from featureviz.engine.errors import CorpusError, DictionaryError, SubjectError
 from featureviz.engine.final_norm import FinalNorm, final_norm
 from featureviz.engine.health import HealthGatherer, health
+from featureviz.engine.memory import reuse_memory
 from featureviz.engine.neurons import NeuronGatherer, with_neurons
 from featureviz.engine.plan import Asked, Plan, Sources, batch_size, block_size, shard_size
 from featureviz.engine.profiles import with_profiles
@@ -115,6 +116,7 @@ class Bench:
     """A place of work: model and dictionary are loaded once, when first needed."""
 
     def __init__(self, plan: Plan, store: Path) -> None:
+        reuse_memory()
         self.plan = plan
         self.store = store
 
