@@ -8,6 +8,7 @@ import logging
 import os
 import time
 import uuid
+from enum import StrEnum
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -22,7 +23,6 @@ from kombu.utils.json import dumps, loads
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "featureviz.settings")
 
-QUEUES = ("gpu", "cpu")  # what waits in which: catalog/queues.py
 POLLING_SECONDS = 0.1  # of the folder
 LONGEST_TASK = 7 * 24 * 3600  # seconds; after it Redis hands out again what nobody acknowledged
 REDIS_OPTIONS = {
@@ -34,6 +34,13 @@ REDIS_OPTIONS = {
 }
 
 logger = logging.getLogger(__name__)
+
+
+class Queue(StrEnum):
+    """Where work waits; which work that is: catalog/queues.py."""
+
+    GPU = "gpu"  # runs the model: the faster the device, the better
+    CPU = "cpu"  # arrays and small weights: any machine with memory
 
 
 class FolderChannel(filesystem.Channel):
@@ -103,8 +110,8 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
-    task_queues=[kombu.Queue(name, kombu.Exchange(name), name) for name in QUEUES],
-    task_default_queue=QUEUES[0],
+    task_queues=[kombu.Queue(name, kombu.Exchange(name), name) for name in Queue],
+    task_default_queue=Queue.GPU,
     task_create_missing_queues=False,  # `-Q` with another name is refused
     worker_prefetch_multiplier=1,
     worker_pool="solo",  # one process a device: it holds the model
@@ -112,7 +119,7 @@ app.conf.update(
 )
 
 
-def enqueue(name: str, queue: str = QUEUES[0]) -> None:
+def enqueue(name: str, queue: Queue = Queue.GPU) -> None:
     """Send a task by its name, once the transaction at hand is committed.
 
     A broker that is away is no error: workers look for work in the database too.
@@ -120,7 +127,7 @@ def enqueue(name: str, queue: str = QUEUES[0]) -> None:
     transaction.on_commit(lambda: _send(name, queue))
 
 
-def _send(name: str, queue: str) -> None:
+def _send(name: str, queue: Queue) -> None:
     try:
         app.send_task(name, queue=queue, retry=False)
     except OperationalError as error:

@@ -18,7 +18,8 @@ from django.db import DatabaseError, connection
 
 from featureviz.catalog import questions
 from featureviz.catalog.models import Question, Run
-from featureviz.catalog.queues import EVERY, Queue
+from featureviz.catalog.queues import EVERY
+from featureviz.celery import Queue
 from featureviz.dashboards.maps import write_map
 from featureviz.dashboards.store import read_dashboard, write_pack
 from featureviz.engine.errors import TextError

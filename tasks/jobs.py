@@ -18,7 +18,8 @@ from django.db import connection
 
 from featureviz.catalog import claims, runs
 from featureviz.catalog.models import Job, Run
-from featureviz.catalog.queues import EVERY, Queue
+from featureviz.catalog.queues import EVERY
+from featureviz.celery import Queue
 from featureviz.engine.errors import EngineError
 
 BEAT_SECONDS = 1.0

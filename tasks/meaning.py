@@ -4,8 +4,7 @@ import logging
 
 from celery import shared_task
 
-from featureviz.catalog.queues import Queue
-from featureviz.celery import enqueue
+from featureviz.celery import Queue, enqueue
 from featureviz.engine.errors import EmbeddingError
 from tasks.answers import BesideJobs
 from tasks.embeddings import embed_unread

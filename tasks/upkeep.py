@@ -16,8 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from featureviz.catalog import questions
-from featureviz.catalog.queues import EVERY, Queue
-from featureviz.celery import app, enqueue
+from featureviz.celery import Queue, app, enqueue
 from tasks import jobs
 
 IDLE_SECONDS = 2.0
@@ -42,7 +41,7 @@ def stopping() -> bool:
 
 def served() -> frozenset[Queue]:
     """The queues this worker takes work from: all, but for what `-Q` left out."""
-    return frozenset(EVERY & set(app.amqp.queues.consume_from))
+    return frozenset(queue for queue in Queue if queue in app.amqp.queues.consume_from)
 
 
 @worker_shutting_down.connect

@@ -15,7 +15,8 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
 from featureviz.catalog.models import Job, Question, Run
-from featureviz.catalog.queues import EVERY, Queue, jobs_in
+from featureviz.catalog.queues import EVERY, jobs_in
+from featureviz.celery import Queue
 
 ACTIVE = (Run.State.PLANNED, Run.State.RUNNING)
 UNDER_WAY = (Run.State.RUNNING, Run.State.DONE)  # a run that is done may still be related

@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from featureviz.catalog.claims import gone_silent, this_worker
 from featureviz.catalog.models import Question, Run, Worker
-from featureviz.catalog.queues import EVERY, OF_QUESTIONS, Queue, questions_in
-from featureviz.celery import enqueue
+from featureviz.catalog.queues import EVERY, OF_QUESTIONS, questions_in
+from featureviz.celery import Queue, enqueue
 
 MOST_WAITING = 200  # beyond, a reader is asked to come back
 KEPT = timedelta(days=1)

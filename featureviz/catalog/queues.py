@@ -5,17 +5,9 @@ bytes of dashboards waits in `gpu`, so that one kind of device computes all of t
 """
 
 from collections.abc import Collection
-from enum import StrEnum
 
 from featureviz.catalog.models import Job, Question
-
-
-class Queue(StrEnum):
-    """Where work waits."""
-
-    GPU = "gpu"  # runs the model: the faster the device, the better
-    CPU = "cpu"  # arrays and small weights: any machine with memory
-
+from featureviz.celery import Queue
 
 EVERY = frozenset(Queue)
 OF_JOBS = {

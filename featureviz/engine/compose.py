@@ -108,7 +108,7 @@ class Composer:
             self.base_counts[tokens].tolist(),
             top.totals[used].tolist(),
         )
-        return _cut(counts, used.sum(axis=1))
+        return cut(counts, used.sum(axis=1))
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def _examples(shown: Shown) -> Iterator[tuple[Example, ...]]:
         shown.alike[used].tolist(),
     )
     counts = [used[:, first:end].sum(axis=1) for first, end in pairwise(shown.groups.tolist())]
-    return _cut(examples, np.stack(counts, axis=1).reshape(-1))
+    return cut(examples, np.stack(counts, axis=1).reshape(-1))
 
 
 def _intervals(
@@ -163,7 +163,7 @@ def _intervals(
         counts[:, ::-1].reshape(-1).tolist(),
         examples,
     )
-    return _cut(intervals, np.where(alive, n_intervals, 0))
+    return cut(intervals, np.where(alive, n_intervals, 0))
 
 
 def _histograms(sketch: BlockSketch) -> Iterator[Histogram]:
@@ -180,7 +180,7 @@ def _slices(values: Numbers, starts: Numbers, sizes: Numbers) -> Iterator[tuple[
     return map(whole.__getitem__, map(slice, starts.tolist(), (starts + sizes).tolist()))
 
 
-def _cut(items: Iterable[Any], sizes: Numbers) -> Iterator[tuple[Any, ...]]:
+def cut(items: Iterable[Any], sizes: Numbers) -> Iterator[tuple[Any, ...]]:
     """Consecutive items, so many at a time."""
     whole, ends = tuple(items), np.cumsum(sizes)
     return map(whole.__getitem__, map(slice, (ends - sizes).tolist(), ends.tolist()))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from featureviz.engine.compiled import compiled
 from featureviz.engine.precompute import Bench
+from featureviz.engine.sketches.ranks import place
 
 _STRIP = 1 << 13  # rows turned into float64 at once
 
@@ -178,17 +179,13 @@ def _strips(n: int) -> Iterator[slice]:
 @compiled
 def _kept_largest(figures: npt.NDArray[np.float32], kept: int) -> npt.NDArray[np.float32]:
     """Of every row its kept-th largest figure, or 0 where fewer are above that."""
-    best = np.empty(kept, np.float32)
+    best, columns = np.empty(kept, np.float32), np.empty(kept, np.int64)
     found = np.empty(len(figures), np.float32)
     for row in range(len(figures)):
         best[:] = 0
-        for figure in figures[row]:
-            if figure > best[-1]:
-                at = kept - 1
-                while at and best[at - 1] < figure:
-                    best[at] = best[at - 1]
-                    at -= 1
-                best[at] = figure
+        for column in range(figures.shape[1]):
+            if figures[row, column] > best[-1]:
+                place(best, columns, figures[row, column], column)
         found[row] = best[-1]
     return found
 

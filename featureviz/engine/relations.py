@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from featureviz.dashboards.relations import Related, Relations
 from featureviz.dashboards.slices import LatentSlices, read_slices
 from featureviz.dashboards.store import write_pack
 from featureviz.engine.compiled import compiled, prefetch
+from featureviz.engine.compose import cut
 from featureviz.engine.directions import (
     Directions,
     Indices,
@@ -33,6 +33,7 @@ from featureviz.engine.directions import (
 from featureviz.engine.errors import RelationError
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench, Report, shard_path
+from featureviz.engine.sketches.ranks import place
 from featureviz.engine.threads import in_parts
 
 _KEPT = 8  # latents by each figure
@@ -278,9 +279,7 @@ class _Figures:
             _known(self._cosine(rows, others)),
             _known(self.logits.of(self.latents, rows, others)),
         )
-        records = tuple(map(Related, *columns))
-        ends = np.cumsum([0, *map(len, asked)]).tolist()
-        return (records[first:end] for first, end in pairwise(ends))
+        return cut(map(Related, *columns), np.array([len(own) for own in asked]))
 
     def _cosine(self, rows: Indices, others: Indices) -> Matrix:
         mine, theirs = self.directions
@@ -306,7 +305,8 @@ def _as_file(column: npt.NDArray[Any], folder: Path) -> npt.NDArray[Any]:
     if not len(column):
         return column
     with tempfile.TemporaryFile(dir=folder) as file:
-        column.tofile(file)
+        file.write(column.data)  # tofile would not say that a disk is full
+        file.flush()
         return np.asarray(np.memmap(file, column.dtype, mode="c"))
 
 
@@ -367,8 +367,8 @@ def _root_spread(tally: Tally, n: int) -> Matrix:
 
 def _known(figures: Matrix) -> list[float | None]:
     found: list[float | None] = figures.tolist()
-    for place in np.flatnonzero(np.isnan(figures)).tolist():
-        found[place] = None
+    for at in np.flatnonzero(np.isnan(figures)).tolist():
+        found[at] = None
     return found
 
 
@@ -423,22 +423,12 @@ def _leading(  # noqa: PLR0913, PLR0917 - compiled loops take array by array
             shared = n * both.products[row, other] - total * theirs.total[other]
             if shared > 0:  # most are not, and a division takes long
                 correlation = min(shared / (spread * spreads[1][other]), 1.0)
-                _place(best[:_KEPT], found[row, :_KEPT], correlation, other)
+                place(best[:_KEPT], found[row, :_KEPT], correlation, other)
             n_both = both.n_both[row, other]
             if n_both:
                 share = n_both / (n_active + theirs.n_active[other] - n_both)
-                _place(best[_KEPT:], found[row, _KEPT:], share, other)
+                place(best[_KEPT:], found[row, _KEPT:], share, other)
     return found
-
-
-@compiled
-def _place(best: Matrix, found: Indices, figure: float, other: int) -> None:
-    at = len(best)
-    while at and best[at - 1] < figure:
-        at -= 1
-        if at + 1 < len(best):
-            best[at + 1], found[at + 1] = best[at], found[at]
-        best[at], found[at] = figure, other
 
 
 @compiled

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from featureviz.engine.compiled import compiled
 from featureviz.engine.sketches.histogram import even_histogram
+from featureviz.engine.sketches.ranks import place
 from featureviz.engine.threads import in_parts
 
 _CELLS = 1024  # a row's numbers are sorted into before its median is looked for
@@ -68,13 +69,8 @@ def _largest(values: Singles, sign: np.float32, columns: Whole) -> None:
     columns[:] = 0
     for column in range(len(values)):
         value = sign * values[column]
-        if not value > kept[k - 1]:
-            continue
-        at = k - 1
-        while at > 0 and value > kept[at - 1]:
-            kept[at], columns[at] = kept[at - 1], columns[at - 1]
-            at -= 1
-        kept[at], columns[at] = value, column
+        if value > kept[k - 1]:
+            place(kept, columns, value, column)
 
 
 @compiled
