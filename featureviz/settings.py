@@ -138,8 +138,8 @@ FEATUREVIZ_OPEN_CONTROLS = env.flag("FEATUREVIZ_OPEN_CONTROLS", False)
 
 # The address the site is reached by from outside (https://latents.example.org/); empty: as asked.
 FEATUREVIZ_ADDRESS = env.address("FEATUREVIZ_ADDRESS")
-# A server in front may call this one by another name: what is sent from that address is ours.
-CSRF_TRUSTED_ORIGINS = [FEATUREVIZ_ADDRESS.rstrip("/")] if FEATUREVIZ_ADDRESS else []
+if FEATUREVIZ_ADDRESS:  # a server in front may call this one by another name
+    CSRF_TRUSTED_ORIGINS.append(FEATUREVIZ_ADDRESS.rstrip("/"))
 
 # The sites that may show a latent in a frame: `*` for all, `none`, or their addresses.
 FEATUREVIZ_EMBED_ANCESTORS = env.ancestors("FEATUREVIZ_EMBED_ANCESTORS", "*")
