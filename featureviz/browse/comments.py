@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from featureviz.annotate.markdown import drawn
 from featureviz.annotate.models import Comment
 from featureviz.annotate.roles import role_at
+from featureviz.annotate.traces import Traces
 from featureviz.catalog.models import Latent
 from featureviz.catalog.permissions import Action, Kind, Role, allows
 from featureviz.catalog.reading import Reader, reader
@@ -61,10 +62,13 @@ class Thread:
 class CommentsPanel:
     """All threads of a latent: those on the place asked for, then the open, then the settled."""
 
-    def __init__(self, latent: Latent, place: str = "", token: int | None = None) -> None:
+    def __init__(
+        self, latent: Latent, traces: Traces, place: str = "", token: int | None = None
+    ) -> None:
         self.latent = latent
         self.place = place
         self.token = token
+        self._traces = traces
         self._by: Reader = reader()
 
     @property
@@ -81,11 +85,7 @@ class CommentsPanel:
     @cached_property
     def threads(self) -> list[Thread]:
         """Those of which anything stands."""
-        rows = list(
-            Comment.objects.of(self.latent.run.dictionary, self.latent.index).select_related(
-                "resolved_by"
-            )
-        )
+        rows = self._rows
         threads = [self._thread(row, rows) for row in rows if row.thread_id is None]
         return sorted((each for each in threads if each.is_shown), key=self._rank)
 
@@ -98,11 +98,15 @@ class CommentsPanel:
     @cached_property
     def withdrawn(self) -> list[ShownComment]:
         """Those the reader could take back."""
-        gone = Comment.objects.of(self.latent.run.dictionary, self.latent.index).exclude(
-            withdrawn_at=None
-        )
-        shown = [self._shown(row) for row in gone] if self.may_write else []
-        return [each for each in shown if each.may_withdraw]
+        gone = [self._shown(row) for row in self._rows if row.withdrawn_at and self.may_write]
+        return [each for each in gone if each.may_withdraw]
+
+    @cached_property
+    def _rows(self) -> list[Comment]:
+        if not self._traces.comments:
+            return []
+        found = Comment.objects.of(self.latent.run.dictionary, self.latent.index)
+        return list(found.select_related("resolved_by"))
 
     def _thread(self, first: Comment, rows: list[Comment]) -> Thread:
         answers = [row for row in rows if row.thread_id == first.pk and not row.withdrawn_at]

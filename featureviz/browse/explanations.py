@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from featureviz.annotate.markdown import drawn, plain
 from featureviz.annotate.models import Comment, Explanation, ExplanationVote
 from featureviz.annotate.roles import Standing, role_at
+from featureviz.annotate.traces import Traces
 from featureviz.catalog.models import Latent
 from featureviz.catalog.permissions import Action, Kind, Role, allows
 from featureviz.catalog.reading import Reader, reader
@@ -58,9 +59,10 @@ class ShownExplanation:
 class ExplanationsPanel:
     """All explanations of a latent, the pinned one first."""
 
-    def __init__(self, latent: Latent, by: Reader | None = None) -> None:
+    def __init__(self, latent: Latent, traces: Traces | None = None) -> None:
         self.latent = latent
-        self._by = by or reader()
+        self._traces = traces
+        self._by: Reader = reader()
         self.role = role_at(latent.run.dictionary, latent.index, self._by)
 
     @property
@@ -92,6 +94,8 @@ class ExplanationsPanel:
     @cached_property
     def linked(self) -> list[Explanation | Comment]:
         """What people wrote elsewhere that names this latent."""
+        if self._traces and not self._traces.links:
+            return []
         latent, who = (self.latent.run.dictionary, self.latent.index), self._by.user
         said = Explanation.objects.readable(who).naming(*latent)
         remarks = Comment.objects.readable(who).naming(*latent)
@@ -102,6 +106,8 @@ class ExplanationsPanel:
 
     @cached_property
     def _all(self) -> list[ShownExplanation]:
+        if self._traces and not self._traces.explanations:
+            return []
         rows = list(Explanation.objects.of(self.latent.run.dictionary, self.latent.index).voted())
         votes = self._own_votes(rows)
         return [ShownExplanation(row, self._standing(row), votes.get(row.pk)) for row in rows]

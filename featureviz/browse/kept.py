@@ -27,16 +27,26 @@ class Kept:
 
     def part(self, key: Hashable, draw: Callable[[], SafeString]) -> SafeString:
         """The part under this key, drawn if it is not there."""
+        found = self.find(key)
+        if found is not None:
+            return mark_safe(found)  # noqa: S308 - as a template drew it
+        drawn = draw()  # two readers at once may draw it twice; that harms nobody
+        self.keep(key, drawn)
+        return drawn
+
+    def find(self, key: Hashable) -> str | None:
+        """The part under this key, if it is there."""
         with self._lock:
             found = self._parts.get(key)
-            if found is not None:
-                self._parts.move_to_end(key)
-        if found is not None:
-            return mark_safe(found.decode())  # noqa: S308 - as a template drew it
-        drawn = draw()  # two readers at once may draw it twice; that harms nobody
+            if found is None:
+                return None
+            self._parts.move_to_end(key)
+        return found.decode()
+
+    def keep(self, key: Hashable, drawn: str) -> None:
+        """Keep a part, in the place of what is there."""
         with self._lock:
             self._keep(key, drawn.encode())
-        return drawn
 
     def clear(self) -> None:
         """Forget everything."""

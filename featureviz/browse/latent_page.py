@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from featureviz.annotate.traces import Traces
 from featureviz.browse.attention import Sourced, sourced
 from featureviz.browse.comments import CommentsPanel
 from featureviz.browse.effects import PageEffects
@@ -19,6 +20,7 @@ from featureviz.browse.scale import Scale
 from featureviz.browse.switches import OWN, Switches
 from featureviz.browse.typed_text import OwnText
 from featureviz.catalog.models import Latent, Run
+from featureviz.catalog.reading import reader
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.density import rarity
 from featureviz.dashboards.schema import Dashboard
@@ -99,19 +101,24 @@ class LatentPage:
         return RelatedPanel.of(self.latent)
 
     @cached_property
+    def traces(self) -> Traces:
+        """Which of the three panels below have anything to ask for."""
+        return Traces.on(self.run.dictionary_id, self.latent.index, reader().user_id)
+
+    @cached_property
     def explanations(self) -> ExplanationsPanel:
         """What people and models say of it."""
-        return ExplanationsPanel(self.latent)
+        return ExplanationsPanel(self.latent, self.traces)
 
     @cached_property
     def marks(self) -> MarksPanel:
         """Its tags, and the lists it may be put into."""
-        return MarksPanel(self.latent)
+        return MarksPanel(self.latent, self.traces)
 
     @cached_property
     def comments(self) -> CommentsPanel:
         """What people say on it, on its examples, on their tokens."""
-        return CommentsPanel(self.latent, self.place, self.token)
+        return CommentsPanel(self.latent, self.traces, self.place, self.token)
 
     @cached_property
     def linked(self) -> Row | None:

@@ -12,11 +12,11 @@ from featureviz.annotate.models import (
     Explanation,
     LatentList,
     ListEntry,
-    Star,
     Tag,
     pinned_for,
 )
 from featureviz.annotate.roles import may, role_at, role_in
+from featureviz.annotate.traces import Traces
 from featureviz.catalog.models import Latent, Workspace
 from featureviz.catalog.permissions import Action, Kind, Role, allows
 from featureviz.catalog.reading import reader
@@ -96,10 +96,13 @@ class MarksPanel:
     """The tags of a latent, and what its reader made of it."""
 
     latent: Latent
+    traces: Traces
 
     @cached_property
     def tags(self) -> list[Tag]:
         """The words on it."""
+        if not self.traces.tags:
+            return []
         return list(
             Tag.objects.filter(
                 dictionary=self.latent.run.dictionary, index=self.latent.index, removed_at=None
@@ -123,16 +126,16 @@ class MarksPanel:
         """Whether the reader may rate it by the rubric."""
         return self.is_signed_in and may(Action.RATE, self.latent.run.dictionary.workspace)
 
-    @cached_property
+    @property
     def is_starred(self) -> bool:
         """Whether the reader starred it."""
-        return Star.objects.filter(
-            user=reader().user_id, dictionary=self.latent.run.dictionary, index=self.latent.index
-        ).exists()
+        return self.traces.star
 
     @cached_property
     def lists(self) -> list[LatentList]:
         """Those the reader may put it into."""
+        if not self.traces.lists:
+            return []
         readable = LatentList.objects.readable(reader().user).select_related("workspace")
         return [each for each in readable if may(Action.EDIT, each)]
 

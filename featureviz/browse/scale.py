@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from django.db.models import Max, Min
-
 from featureviz.browse.formats import activation, decimals_for, fixed
 from featureviz.browse.switches import OWN_SCALE, SHARED_SCALE, Switches
+from featureviz.catalog.columns import extreme
 from featureviz.catalog.models import Run
 
 
@@ -31,8 +30,7 @@ class Scale:
     @classmethod
     def of(cls, run: Run, own: float, switches: Switches) -> Self:
         """Look up the dictionary's extreme at the end shown."""
-        side = Min("min_activation") if own < 0 else Max("max_activation")
-        return cls(switches.scale, own, run.latents.aggregate(widest=side)["widest"] or own)
+        return cls(switches.scale, own, extreme(run, is_negative=own < 0) or own)
 
     @property
     def full(self) -> float:

@@ -72,7 +72,7 @@ def are_unfinished(run: Run) -> bool:
 def of(run: Run) -> list[Relation]:
     """The relations of a run, one to each dictionary: the newest that is whole, else the newest."""
     rows = (
-        run.jobs.filter(kind=Job.Kind.RELATE, other__published_at__isnull=False)
+        run.jobs.filter(kind=Job.Kind.RELATE, other__in=Run.objects.readable())
         .order_by("other__published_at")
         .values("other")
         .annotate(
@@ -80,12 +80,12 @@ def of(run: Run) -> list[Relation]:
             problem=Max("problem", filter=Q(state=Job.State.FAILED)),
         )
     )
-    readable = Run.objects.readable().select_related("dictionary__model")
-    others = readable.in_bulk([row["other"] for row in rows])
+    others = {run.pk: run}
+    if elsewhere := [row["other"] for row in rows if row["other"] != run.pk]:
+        others |= Run.objects.select_related("dictionary__model").in_bulk(elsewhere)
     found: dict[int, Relation] = {}
     for row in rows:
-        if (other := others.get(row["other"])) is None:
-            continue  # of a workspace that is not this reader's
+        other = others[row["other"]]
         relation = Relation(run, other, not row["undone"], row["problem"] or "")
         before = found.get(other.dictionary_id)
         if before is None or relation.is_whole or not before.is_whole:

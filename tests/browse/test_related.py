@@ -178,11 +178,11 @@ def test_the_side_of_the_page_names_those_that_fire_most_alike(client, run, othe
 
 def test_a_page_asks_for_all_companions_in_one_query(client, run, other, django_assert_num_queries):
     client.get("/demo/sae/3")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(3):
         client.get("/demo/sae/3")
     for each in (run, other):
         relate(run, each, related=tuple(related(index) for index in range(N)))
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(5):  # one for the other run, one for all latents
         client.get("/demo/sae/3")
 
 

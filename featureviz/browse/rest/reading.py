@@ -98,8 +98,8 @@ def latents(  # noqa: PLR0913, PLR0917 - one for each word of the address
     run, view = _run(model, dictionary), View.of(request.GET)
     indices = Selection.of(run, view).indices
     n_pages = max(1, ceil(len(indices) / page_size))
-    shown = indices[(page - 1) * page_size : page * page_size]
-    said = lines(run.dictionary, shown.tolist())
+    shown = indices[(page - 1) * page_size : page * page_size].tolist()
+    said = lines(run.dictionary, shown)
     later = request.GET.copy()
     later["page"] = str(page + 1)
     return {

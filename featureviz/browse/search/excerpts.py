@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from featureviz.dashboards.text import Script, main_script, visible
 from featureviz.dashboards.words import ContextText, Phrase, places_of_words
 
 REACH = 44  # characters shown either side
+_KEPT = 4096  # a kilobyte each
 _FARTHEST = 90  # characters between the peak and a match that are still shown together
 
 Between = tuple[int, int]  # characters of a text: the first, and the one after the last
@@ -81,8 +83,12 @@ def of_start(text: str) -> Excerpt:
     return _Marked(text, ()).cut(_around(text, (0, 0), 4 * REACH))
 
 
+@lru_cache(maxsize=_KEPT)
 def of_place(corpus: StoredCorpus, place: Place, top: float) -> Excerpt:
-    """An example: the text around its peak, or around the match where that is far from it."""
+    """An example: the text around its peak, or around the match where that is far from it.
+
+    Kept: corpora never change, and people narrow a search and turn back.
+    """
     context = ContextText.of(corpus, range(place.context, place.context + 1))
     peak = _peak(context, place.position)
     while peak[1] - peak[0] > 1 and context.text[peak[0]] == " ":

@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from featureviz.browse.ranges import holds
 from featureviz.browse.search.language import Term
-from featureviz.browse.search.written import holding, kinds_with
+from featureviz.browse.search.written import Said, kinds_with
 from featureviz.catalog.finding import opened
 from featureviz.catalog.models import Run
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.density import FEW, ULTRALOW
-from featureviz.dashboards.finding import Held, RunIndex
+from featureviz.dashboards.finding import Held, Place, RunIndex
 from featureviz.dashboards.text import readable
 from featureviz.dashboards.words import Ints, Phrase, fold
 
@@ -114,7 +114,7 @@ class Match:
 class Finder:
     """Holds terms against runs; the database is asked once, of all dictionaries."""
 
-    dictionaries: tuple[int, ...]
+    said: Said
     _written: dict[tuple[str, Phrase | None], Ints] = field(default_factory=dict)
     _kinds: dict[Phrase, frozenset[str]] = field(default_factory=dict)
     frequent: set[str] = field(default_factory=set)  # texts so frequent that only peaks counted
@@ -170,7 +170,7 @@ class Finder:
         if phrase is not None and kind not in self._kinds_with(phrase):
             return strengths
         if (kind, phrase) not in self._written:
-            self._written[kind, phrase] = holding(kind, phrase, self.dictionaries)
+            self._written[kind, phrase] = self.said.holding(kind, phrase)
         dictionary, index, is_first = self._written[kind, phrase].T
         here = (dictionary == scope.run.dictionary_id) & (index < len(scope))
         strengths[index[here]] = _OTHER
@@ -190,6 +190,12 @@ def held_by(index: RunIndex, phrase: Phrase) -> Held:
     Kept: an index never changes, and people turn pages; some megabytes are well spent.
     """
     return index.held(phrase)
+
+
+@lru_cache(maxsize=4096)
+def best_place(index: RunIndex, latent: int, phrase: Phrase) -> Place | None:
+    """Where a latent is strongest in a phrase; kept likewise."""
+    return index.best_place(latent, phrase)
 
 
 def _by_number(term: Term, scope: Scope) -> Strengths:

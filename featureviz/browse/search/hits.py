@@ -14,7 +14,7 @@ from featureviz.annotate.models import Comment, Explanation, Tag
 from featureviz.browse.formats import fixed, percent, signed, whole
 from featureviz.browse.search import excerpts
 from featureviz.browse.search.excerpts import Excerpt
-from featureviz.browse.search.finders import KINDS, Scope, held_by
+from featureviz.browse.search.finders import KINDS, Scope, best_place, held_by
 from featureviz.browse.search.language import Term
 from featureviz.browse.search.results import Results
 from featureviz.browse.search.written import WRITTEN, of_latents
@@ -213,7 +213,7 @@ class Hit:
     def _contexts(self, terms: Sequence[Term]) -> Iterator[Reason]:
         index = self.scope.index
         for phrase in _phrases(terms):
-            if place := index.best_place(self.index, phrase):
+            if place := best_place(index, self.index, phrase):
                 top = self._top(place.activation)
                 excerpt = excerpts.of_place(self.scope.corpus, place, top)
                 yield Reason("context", excerpt=excerpt, note=self._counted(phrase))

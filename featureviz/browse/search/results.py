@@ -10,6 +10,7 @@ import numpy as np
 
 from featureviz.browse.search.finders import KINDS, Finder, Mask, Match, Scope, Strengths
 from featureviz.browse.search.language import Query, Term
+from featureviz.browse.search.written import Said
 from featureviz.catalog.models import Run
 
 PAGE_SIZE = 20
@@ -78,7 +79,7 @@ class Results:
             asked,
             tuple(scope for scope in scopes.values() if scope),
             tuple(run for run, scope in scopes.items() if scope is None),
-            Finder(tuple(run.dictionary_id for run in runs)),
+            Finder(Said(tuple(run.dictionary_id for run in runs))),
         )
 
     @cached_property

@@ -1,23 +1,22 @@
 """What people wrote, found by its words: whole words, beginnings, words in a row."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, compress, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import (
-    Aggregate,
     BigIntegerField,
     ExpressionWrapper,
     F,
     IntegerField,
     Q,
     QuerySet,
-    TextField,
     Value,
 )
 from django.db.models.functions import Cast
@@ -25,14 +24,15 @@ from django.db.models.signals import post_save
 
 from featureviz.annotate.models import Comment, Explanation, Tag
 from featureviz.browse.search.models import CommentWord, ExplanationWord, TagWord, Word
-from featureviz.catalog.queues import Queue
-from featureviz.celery import enqueue
+from featureviz.catalog.listed import whole_numbers
+from featureviz.celery import Queue, enqueue
 from featureviz.dashboards.words import Ints, Phrase, spans
 
 if TYPE_CHECKING:
     from featureviz.annotate.models import Reader
 
 _BATCH = 1000
+_MANY = 1000  # texts
 _LAST = b"\xff"  # no UTF-8 holds it
 _DICTIONARY = 1 << 33  # more than twice any index
 
@@ -109,35 +109,61 @@ def kinds_with(phrase: Phrase) -> frozenset[str]:
         return frozenset(compress(WRITTEN, cursor.fetchone()))
 
 
-def holding(name: str, phrase: Phrase | None, dictionaries: Iterable[int]) -> Ints:
-    """The latents with a text of one kind that holds a phrase, or with any.
+@dataclass(frozen=True)
+class Said:
+    """What stands of some dictionaries, for one search.
 
     Of dictionaries the reader may read: whoever may read one may read what is said of it.
-    Rows of dictionary, index, and 1 where the text heads the page or its kind knows no such [n, 3].
     """
-    kind = WRITTEN[name]
-    words = (
-        []
-        if phrase is None
-        else [
-            kind.words.objects.filter(_is(word, phrase.is_beginning and at == len(phrase) - 1))
-            for at, word in enumerate(phrase.words)
-        ]
-    )
-    if phrase is not None and not words:
-        return np.empty((0, 3), np.int64)  # all signs
-    found = kind.texts.objects.standing().filter(dictionary__in=dictionaries).order_by()
-    for each in words:
-        found = found.filter(pk__in=each.values(name))
-    if phrase and len(phrase) > 1:  # which words stand in a row, only the text can tell
+
+    dictionaries: tuple[int, ...]
+    _standing: dict[str, tuple[Ints, Ints]] = field(default_factory=dict)  # keys and places
+
+    def holding(self, name: str, phrase: Phrase | None) -> Ints:
+        """The latents with a text of one kind that holds a phrase, or with any.
+
+        Rows of dictionary, index, and 1 where the text heads the page or its kind knows no such
+        [n, 3].
+        """
+        places = self._places(WRITTEN[name], phrase)
+        return np.stack([places // _DICTIONARY, places % _DICTIONARY // 2, places % 2], axis=1)
+
+    def _places(self, kind: Written, phrase: Phrase | None) -> Ints:
+        if phrase is None:
+            return self._all(kind)[1]
+        match len(phrase):
+            case 0:  # all signs
+                return np.empty(0, np.int64)
+            case 1:
+                return self._with_word(kind, _is(phrase.words[0], phrase.is_beginning))
+        found = self._texts(kind)
+        for at, word in enumerate(phrase.words):
+            is_beginning = phrase.is_beginning and at == len(phrase) - 1
+            words = kind.words.objects.filter(_is(word, is_beginning))
+            found = found.filter(pk__in=words.values(kind.name))
+        # Which words stand in a row, only the text can tell.
         texts = found.values_list(kind.column, kind.place)
-        rows = np.array([place for text, place in texts if phrase.within(text)], np.int64)
-    else:
-        rows = _numbers(found, kind.place)
-    return np.stack([rows // _DICTIONARY, rows % _DICTIONARY // 2, rows % 2], axis=1)
+        return np.array([place for text, place in texts if phrase.within(text)], np.int64)
+
+    def _with_word(self, kind: Written, is_word: Q) -> Ints:
+        (keys,) = whole_numbers(kind.words.objects.filter(is_word), kind.name)
+        if len(keys) > _MANY:  # then the database takes longer to look each up
+            every, places = self._all(kind)
+            return places[np.isin(every, keys)]
+        return whole_numbers(self._texts(kind).filter(pk__in=keys.tolist()), kind.place)[0]
+
+    def _all(self, kind: Written) -> tuple[Ints, Ints]:
+        if kind.name not in self._standing:
+            keys, places = whole_numbers(self._texts(kind), "pk", kind.place)
+            self._standing[kind.name] = keys, places
+        return self._standing[kind.name]
+
+    def _texts(self, kind: Written) -> QuerySet[Any]:
+        standing: QuerySet[Any] = kind.texts.objects.standing()
+        return standing.filter(dictionary__in=self.dictionaries).order_by()
 
 
-def of_latents(name: str, wanted: Iterable[tuple[int, int]], user: "Reader") -> list[Any]:
+def of_latents(name: str, wanted: Iterable[tuple[int, int]], user: Reader) -> list[Any]:
     """The texts of one kind of some latents (dictionary, index), in the order pages have them."""
     indices: dict[int, list[int]] = {}
     for dictionary, index in wanted:
@@ -161,21 +187,6 @@ def _reindex(kind: Written) -> int:
             kind.words.objects.bulk_create(kind.words_of(some), batch_size=_BATCH)
             count += len(some)
     return count
-
-
-class _Listed(Aggregate):
-    """Whole numbers of all rows as one text, with commas: thousands of rows would cost more."""
-
-    function = "group_concat"
-    output_field = TextField()
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        """As this database says it."""
-        return self.as_sql(compiler, connection, template="string_agg(%(expressions)s::text, ',')")
-
-
-def _numbers(found: "QuerySet[Any]", number: Any) -> npt.NDArray[np.int64]:
-    return np.fromstring(found.aggregate(listed=_Listed(number))["listed"] or "", np.int64, sep=",")
 
 
 def _is(word: str, is_beginning: bool) -> Q:

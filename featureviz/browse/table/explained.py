@@ -7,6 +7,7 @@ import numpy.typing as npt
 from django.db.models.functions import Substr
 
 from featureviz.annotate.models import Explanation
+from featureviz.catalog.listed import whole_numbers
 from featureviz.catalog.models import Dictionary
 
 _LINE = 200  # characters of an explanation in a table
@@ -15,7 +16,7 @@ _LINE = 200  # characters of an explanation in a table
 def explained(dictionary: Dictionary) -> npt.NDArray[np.bool_]:
     """Whether each latent has an explanation that stands [d_sae]."""
     standing = Explanation.objects.standing().filter(dictionary=dictionary)
-    found = np.fromiter(standing.order_by().values_list("index", flat=True).iterator(), np.int64)
+    (found,) = whole_numbers(standing, "index")
     has = np.zeros(dictionary.d_sae, np.bool_)
     has[found[found < dictionary.d_sae]] = True
     return has

@@ -63,7 +63,7 @@ class Export:
         """Rows of values, some hundred at a time."""
         indices = Selection.of(self.run, self.view).indices
         for start in range(0, len(indices), _BATCH):
-            latents = in_order(self.run, indices[start : start + _BATCH])
+            latents = in_order(self.run, indices[start : start + _BATCH].tolist())
             said = lines(self.run.dictionary, [latent.index for latent in latents])
             for latent in latents:
                 latent.said = said.get(latent.index)  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from django.utils.safestring import SafeString, mark_safe
 
+from featureviz.browse.kept import KEPT
 from featureviz.browse.table.cells import Cells, Column, columns_of, every_column
 from featureviz.browse.table.explained import lines
 from featureviz.browse.table.selection import Selection
@@ -120,17 +121,25 @@ class TablePage:
         return {name: self.view.query(page=page) for name, page in found.items()}
 
     @cached_property
-    def latents(self) -> list[Latent]:
-        """One page of rows."""
-        return in_order(self.run, self.selection.indices[self.first - 1 : self.last])
+    def indices(self) -> npt.NDArray[np.int64]:
+        """The latents of the page."""
+        return self.selection.indices[self.first - 1 : self.last]
 
     @cached_property
     def rows(self) -> SafeString:
-        """They as HTML."""
-        said = lines(self.run.dictionary, [latent.index for latent in self.latents])
+        """They as HTML; those drawn before are not read again."""
+        indices: list[int] = self.indices.tolist()
+        said = lines(self.run.dictionary, indices)
+        columns = " ".join(f"{column.name}.{column.classes}" for column in self.columns)
+        like = (self.run.folder, self.run.latents_written_at, columns, self.scale)
+        keys = {index: (*like, index, said.get(index)) for index in indices}
+        rows = {index: KEPT.find(key) for index, key in keys.items()}
+        missing = [index for index, row in rows.items() if row is None]
         cells = Cells(self.run, self.columns, self.scale, said)
-        html = "".join(cells.row(latent) for latent in self.latents)
-        return mark_safe(html)  # noqa: S308 - cells escape their texts
+        for latent in in_order(self.run, missing):
+            rows[latent.index] = row = cells.row(latent)
+            KEPT.keep(keys[latent.index], row)
+        return mark_safe("".join(filter(None, rows.values())))  # noqa: S308 - cells escape texts
 
     @cached_property
     def scale(self) -> float:
@@ -269,11 +278,12 @@ class TablePage:
         return each.problem
 
 
-def in_order(run: Run, indices: npt.NDArray[np.int64]) -> list[Latent]:
+def in_order(run: Run, indices: Sequence[int]) -> list[Latent]:
     """The rows of some latents of a run, in the order asked."""
-    wanted = indices.tolist()
-    found = {row.index: row for row in Latent.objects.filter(run=run, index__in=wanted)}
-    return [found[index] for index in wanted if index in found]
+    if not indices:
+        return []
+    found = {row.index: row for row in Latent.objects.filter(run=run, index__in=indices)}
+    return [found[index] for index in indices if index in found]
 
 
 def _largest(numbers: npt.NDArray[np.float64]) -> float:

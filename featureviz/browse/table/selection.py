@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from featureviz.browse.table.explained import explained
 from featureviz.browse.table.statistics import STATISTICS
 from featureviz.browse.table.tokens import having
 from featureviz.browse.table.view import EXPLAINED, SHOWN, Filter, Sort, View
-from featureviz.catalog.columns import Columns, Numbers
+from featureviz.catalog.columns import Columns
 from featureviz.catalog.models import Run
 
 Mask = npt.NDArray[np.bool_]
@@ -39,11 +40,19 @@ class Selection:
 
         One without a number comes after those with one, whichever way they are sorted.
         """
-        left = np.flatnonzero(self._filtered & self.shown(self.view.show))
-        if self.view.sort:
-            keys = [self._key(sort)[left] for sort in reversed(self.view.sort)]
-            left = left[np.lexsort(keys)]
-        return self.columns.index[left]
+        left = self._filtered & self.shown(self.view.show)
+        return self.columns.index[self._sorted(left)]
+
+    def _sorted(self, left: Mask) -> npt.NDArray[np.integer[Any]]:
+        places: npt.NDArray[np.integer[Any]] = np.flatnonzero(left)
+        least_first = list(self.view.sort[::-1])
+        if least_first and least_first[0].name != EXPLAINED:  # which people change
+            first = least_first.pop(0)
+            order = self.columns.order(first, lambda: self._key(first))
+            places = order[left[order]]
+        for sort in least_first:
+            places = places[np.argsort(self._key(sort)[places], kind="stable")]
+        return places
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -84,13 +93,13 @@ class Selection:
             return self._explained
         return having(self.run, each.name, each.text)[self.columns.index]
 
-    def _key(self, sort: Sort) -> Numbers:
+    def _key(self, sort: Sort) -> npt.NDArray[Any]:
         numbers = self._numbers(sort.name)
         return -numbers if sort.descending else numbers
 
-    def _numbers(self, name: str) -> Numbers:
+    def _numbers(self, name: str) -> npt.NDArray[Any]:
         if name == EXPLAINED:
-            return self._explained.astype(np.float64)
+            return self._explained.astype(np.int8)  # sorted ten times as fast as floats
         return STATISTICS[name].numbers(self.columns, self.run)
 
     @cached_property

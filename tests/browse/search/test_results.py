@@ -7,11 +7,12 @@ import pytest
 
 from featureviz.annotate import comments, lists
 from featureviz.annotate.explanations import Signature, edit, take_back, withdraw
+from featureviz.browse.search import written
 from featureviz.browse.search.finders import WEIGHTS
 from featureviz.browse.search.language import parse
 from featureviz.browse.search.models import CommentWord, ExplanationWord, TagWord
 from featureviz.browse.search.results import PAGE_SIZE, SORTS, Asked, Results
-from featureviz.browse.search.written import holding, reindex_written
+from featureviz.browse.search.written import Said, reindex_written
 from featureviz.catalog.addresses import readable_runs
 from featureviz.catalog.models import Run
 from featureviz.catalog.reading import Reader, reading_as
@@ -320,11 +321,26 @@ def test_only_what_is_said_of_the_dictionaries_searched_is_looked_at(run):
     tag(run, 4, "zebra")
     explain(run, 5, "zebra")
     other = searchable(dictionary="other", n_latents=8)
-    here = [run.dictionary_id]
+    here = (run.dictionary_id,)
     for kind, index in (("comment", 3), ("tag", 4), ("explanation", 5)):
         for phrase in (Phrase.of("zebra"), Phrase.of("zeb", is_beginning=True), None):
-            assert holding(kind, phrase, here).tolist() == [[*here, index, 1]]
-            assert len(holding(kind, phrase, [other.dictionary_id])) == 0
+            assert Said(here).holding(kind, phrase).tolist() == [[*here, index, 1]]
+            assert len(Said((other.dictionary_id,)).holding(kind, phrase)) == 0
+
+
+@pytest.mark.parametrize("many", [0, 1000])
+def test_a_word_is_found_alike_whether_few_texts_or_many_have_it(run, monkeypatch, many):
+    monkeypatch.setattr(written, "_MANY", many)
+    for index in (5, 3, 3):
+        explain(run, index, f"zebra stripes {index}")
+    explain(run, 2, "no such animal")
+    comment(run, 4, "a zebra")
+    withdraw(explain(run, 6, "zebra"))
+    explain(searchable(dictionary="other", n_latents=8), 7, "zebra")
+    found = Said((run.dictionary_id,)).holding("explanation", Phrase.of("zebra"))
+    here = run.dictionary_id
+    assert sorted(found.tolist()) == [[here, 3, 0], [here, 3, 1], [here, 5, 1]]
+    assert len(Said((here,)).holding("explanation", Phrase.of("horse"))) == 0
 
 
 def test_words_of_comments_and_tags_are_gathered_again(run):

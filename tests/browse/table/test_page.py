@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from featureviz.annotate.models import Explanation
+from featureviz.browse.kept import KEPT
 from featureviz.browse.table.page import PAGE_SIZE
 from featureviz.catalog.models import Latent
 from tests.factories import TEXTS, make_run
@@ -51,9 +53,38 @@ def test_an_explanation_stands_in_the_row_else_the_strongest_context(client, run
     html = get(client)
     assert cells(html, 3)["explanation, or strongest context"] == "fires on the second <b>word</b>"
     Latent.objects.filter(index=2).update(top_context=0, top_position=3)
+    KEPT.clear()  # rows of a real run never change
     html = get(client)
     assert TEXTS[0].split(" ")[2] in cells(html, 2)["explanation, or strongest context"]
     assert "&lt;b&gt;word" in html
+
+
+def test_rows_drawn_before_are_as_they_were_and_are_not_read_again(client, run):
+    explain(run, 3, "as it was")
+    KEPT.clear()
+    first = get(client, "?sort=-max")
+    with CaptureQueriesContext(connection) as asked:
+        assert get(client, "?sort=-max") == first
+    assert not any("top_context" in query["sql"] for query in asked)
+
+
+def test_a_row_drawn_before_has_the_explanation_of_now(client, run):
+    about = "explanation, or strongest context"
+    KEPT.clear()
+    assert cells(get(client), 3)[about] != "new"
+    explain(run, 3, "new")
+    assert cells(get(client), 3)[about] == "new"
+    Explanation.objects.update(withdrawn_at=timezone.now())
+    assert cells(get(client), 3)[about] != "new"
+
+
+def test_rows_are_drawn_with_the_columns_asked_for(client, run):
+    KEPT.clear()
+    every = cells(get(client), 3)
+    few = cells(get(client, "?cols=max"), 3)
+    assert few.items() <= every.items()
+    assert set(few) == {"index", "max"}
+    assert cells(get(client), 3) == every
 
 
 def test_the_pinned_explanation_is_the_one_shown(client, run):
