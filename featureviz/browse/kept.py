@@ -14,7 +14,7 @@ MOST_BYTES = 64 << 20  # in one process; a latent's parts are a third of a megab
 
 
 class Kept:
-    """Drawn parts by what decides them, as UTF-8; those not asked for longest go first."""
+    """Bytes by what decides them; those not asked for longest go first."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most = most_bytes
@@ -26,40 +26,40 @@ class Kept:
         return len(self._parts)
 
     def part(self, key: Hashable, draw: Callable[[], SafeString]) -> SafeString:
-        """The part under this key, drawn if it is not there."""
-        found = self.find(key)
-        if found is not None:
-            return mark_safe(found)  # noqa: S308 - as a template drew it
-        drawn = draw()  # two readers at once may draw it twice; that harms nobody
-        self.keep(key, drawn)
-        return drawn
+        """The part of a page under this key, drawn if it is not there."""
+        found = self.made(key, lambda: draw().encode())
+        return mark_safe(found.decode())  # noqa: S308 - as a template drew it
 
-    def find(self, key: Hashable) -> str | None:
-        """The part under this key, if it is there."""
+    def made(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """The bytes under this key, made if they are not there."""
+        found = self.find(key)
+        if found is None:
+            found = make()  # two readers at once may make it twice; that harms nobody
+            self.keep(key, found)
+        return found
+
+    def find(self, key: Hashable) -> bytes | None:
+        """The bytes under this key, if they are there."""
         with self._lock:
             found = self._parts.get(key)
-            if found is None:
-                return None
-            self._parts.move_to_end(key)
-        return found.decode()
+            if found is not None:
+                self._parts.move_to_end(key)
+        return found
 
-    def keep(self, key: Hashable, drawn: str) -> None:
-        """Keep a part, in the place of what is there."""
+    def keep(self, key: Hashable, made: bytes) -> None:
+        """Keep them, in the place of what is there."""
         with self._lock:
-            self._keep(key, drawn.encode())
+            self._bytes += len(made) - len(self._parts.pop(key, b""))
+            self._parts[key] = made
+            while self._bytes > self._most:
+                _, oldest = self._parts.popitem(last=False)
+                self._bytes -= len(oldest)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._parts.clear()
             self._bytes = 0
-
-    def _keep(self, key: Hashable, drawn: bytes) -> None:
-        self._bytes += len(drawn) - len(self._parts.pop(key, b""))
-        self._parts[key] = drawn
-        while self._bytes > self._most:
-            _, oldest = self._parts.popitem(last=False)
-            self._bytes -= len(oldest)
 
 
 KEPT = Kept()

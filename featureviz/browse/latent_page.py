@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from featureviz.annotate.traces import Traces
+from featureviz.browse import related
 from featureviz.browse.attention import Sourced, sourced
 from featureviz.browse.comments import CommentsPanel
 from featureviz.browse.effects import PageEffects
@@ -19,8 +20,10 @@ from featureviz.browse.rows import Group, Reader, Row
 from featureviz.browse.scale import Scale
 from featureviz.browse.switches import OWN, Switches
 from featureviz.browse.typed_text import OwnText
+from featureviz.catalog import relations
 from featureviz.catalog.models import Latent, Run
 from featureviz.catalog.reading import reader
+from featureviz.catalog.relations import Relation
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.density import rarity
 from featureviz.dashboards.schema import Dashboard
@@ -98,7 +101,12 @@ class LatentPage:
     @cached_property
     def related(self) -> RelatedPanel:
         """The latents that go with it."""
-        return RelatedPanel.of(self.latent)
+        return RelatedPanel.of(self.latent, self._relations)
+
+    @cached_property
+    def related_decided_by(self) -> Hashable:
+        """What decides how they are drawn."""
+        return related.decided_by(self.latent, self._relations), self.query
 
     @cached_property
     def traces(self) -> Traces:
@@ -244,6 +252,10 @@ class LatentPage:
             )
             for row in self.dashboard.fires_on[:_FIRES_ON_SHOWN]
         ]
+
+    @cached_property
+    def _relations(self) -> list[Relation]:
+        return relations.of(self.run)
 
     def _text(self, token: int) -> str:
         return readable(self.corpus.vocabulary[token])

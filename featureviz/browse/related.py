@@ -1,13 +1,12 @@
 """The latents that go with a latent, as its page lists them: one group a dictionary."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
 from django.db.models import Q
 
-from featureviz.catalog import relations
 from featureviz.catalog.models import Latent, Run
 from featureviz.catalog.relations import Relation
 from featureviz.dashboards.relations import Related, Relations
@@ -83,9 +82,9 @@ class RelatedPanel:
     groups: tuple[Group, ...]
 
     @classmethod
-    def of(cls, latent: Latent) -> "RelatedPanel":
+    def of(cls, latent: Latent, relations: Iterable[Relation]) -> "RelatedPanel":
         """Read what is known; what is not yet, or no longer, is said in its group."""
-        found = [(each, *_read(each, latent)) for each in relations.of(latent.run)]
+        found = [(each, *_read(each, latent)) for each in relations]
         named = _named((each.other, record) for each, _, record in found)
         return cls(latent.run, tuple(_group(*entry, named) for entry in found))
 
@@ -98,6 +97,14 @@ class RelatedPanel:
     def briefly(self) -> list[Group]:
         """The groups with something to say in short."""
         return [group for group in self.groups if group.briefly]
+
+
+def decided_by(latent: Latent, relations: Iterable[Relation]) -> Hashable:
+    """What decides how the panel is drawn: how far each relation is, and when it was written."""
+    packs = [latent.run.relations_pack(each.other, latent.index) for each in relations]
+    written = tuple(pack.stat().st_mtime_ns if pack.exists() else 0 for pack in packs)
+    stand = tuple((each.other.key, each.state, each.problem) for each in relations)
+    return latent.run.folder, latent.index, stand, written
 
 
 _Names = dict[tuple[int, int], Latent]  # by run and index

@@ -4,14 +4,16 @@ A relation leads from one run to another, or to itself; its jobs belong to the f
 added when a run is published and change nothing about what is published.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from django.db.models import Count, Max, Q
+from django.db.models import Max
+from django.utils import timezone
 
 from featureviz.catalog.claims import relations_of
 from featureviz.catalog.models import Job, Run
+from featureviz.catalog.reading import reader
 
 _OPEN = (Job.State.WAITING, Job.State.RUNNING)
 
@@ -71,26 +73,35 @@ def are_unfinished(run: Run) -> bool:
 
 def of(run: Run) -> list[Relation]:
     """The relations of a run, one to each dictionary: the newest that is whole, else the newest."""
-    rows = (
-        run.jobs.filter(kind=Job.Kind.RELATE, other__in=Run.objects.readable())
-        .order_by("other__published_at")
-        .values("other")
-        .annotate(
-            undone=Count("pk", filter=~Q(state=Job.State.DONE)),
-            problem=Max("problem", filter=Q(state=Job.State.FAILED)),
-        )
-    )
-    others = {run.pk: run}
-    if elsewhere := [row["other"] for row in rows if row["other"] != run.pk]:
-        others |= Run.objects.select_related("dictionary__model").in_bulk(elsewhere)
     found: dict[int, Relation] = {}
-    for row in rows:
-        other = others[row["other"]]
-        relation = Relation(run, other, not row["undone"], row["problem"] or "")
-        before = found.get(other.dictionary_id)
+    for relation in _readable(run):
+        other = relation.other.dictionary_id
+        before = found.get(other)
         if before is None or relation.is_whole or not before.is_whole:
-            found[other.dictionary_id] = relation
+            found[other] = relation
     return sorted(found.values(), key=lambda relation: relation.rank)
+
+
+def _readable(run: Run) -> list[Relation]:
+    """All relations of a run to those its reader may see, the oldest first."""
+    states: dict[int, dict[str, str]] = {}  # by run: a problem of the jobs in each state
+    jobs = run.jobs.filter(kind=Job.Kind.RELATE).order_by()
+    for other, state, problem in jobs.values_list("other", "state").annotate(Max("problem")):
+        states.setdefault(other, {})[state] = problem
+    relations = [
+        Relation(run, other, set(states[key]) == {Job.State.DONE}, states[key].get("failed", ""))
+        for key, other in _others(run, states).items()
+    ]
+    return sorted(relations, key=lambda relation: relation.other.published_at or timezone.now())
+
+
+def _others(run: Run, keys: Collection[int]) -> dict[int, Run]:
+    """The published runs of these that the reader may see."""
+    if not keys:
+        return {}
+    if reader().sees_all and list(keys) == [run.pk] and run.published_at:
+        return {run.pk: run}
+    return Run.objects.readable().select_related("dictionary__model").in_bulk(list(keys))
 
 
 def _counterparts(run: Run) -> list[Run]:

@@ -40,6 +40,14 @@ def test_a_part_larger_than_all_room_is_drawn_and_not_kept():
     assert len(kept) == 0
 
 
+def test_what_is_kept_again_takes_the_place_and_the_room_of_what_was_there():
+    kept = Kept(most_bytes=20)
+    for made in (b"x" * 12, b"y" * 12):
+        kept.keep(1, made)
+    kept.keep(2, b"z" * 8)
+    assert (kept.find(1), kept.find(2), kept.find(3)) == (b"y" * 12, b"z" * 8, None)
+
+
 @pytest.mark.django_db
 def test_a_page_of_kept_parts_is_the_page_drawn_anew(client, store):
     give_effects(make_run())

@@ -137,9 +137,10 @@ class TablePage:
         missing = [index for index, row in rows.items() if row is None]
         cells = Cells(self.run, self.columns, self.scale, said)
         for latent in in_order(self.run, missing):
-            rows[latent.index] = row = cells.row(latent)
+            rows[latent.index] = row = cells.row(latent).encode()
             KEPT.keep(keys[latent.index], row)
-        return mark_safe("".join(filter(None, rows.values())))  # noqa: S308 - cells escape texts
+        html = b"".join(filter(None, rows.values())).decode()
+        return mark_safe(html)  # noqa: S308 - cells escape their texts
 
     @cached_property
     def scale(self) -> float:

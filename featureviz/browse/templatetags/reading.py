@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from django import template
-from django.template.base import Parser, Token
+from django.template.base import FilterExpression, Parser, Token
 from django.template.context import Context
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -163,21 +163,24 @@ def flip_query(switches: Switches, name: str) -> str:
 def kept(parser: Parser, token: Token) -> template.Node:
     """`{% kept "name" %} … {% endkept %}`: a part of a latent's page that is drawn once.
 
-    Only what `page.decided_by` names may decide how it looks; where that is none, it is drawn anew.
+    Only what `page.decided_by` names may decide how it looks, or what a second argument names;
+    where that is none, it is drawn anew.
     """
-    _, name = token.split_contents()
+    _, name, *decided_by = token.split_contents()
     nodes = parser.parse(("endkept",))
     parser.delete_first_token()
-    return _Kept(name.strip('"'), nodes)
+    by = parser.compile_filter(decided_by[0] if decided_by else "page.decided_by")
+    return _Kept(name.strip('"'), by, nodes)
 
 
 class _Kept(template.Node):
-    def __init__(self, name: str, nodelist: template.NodeList) -> None:
+    def __init__(self, name: str, by: FilterExpression, nodelist: template.NodeList) -> None:
         self.name = name
+        self.by = by
         self.nodelist = nodelist
 
     def render(self, context: Context) -> SafeString:
-        decided_by = context["page"].decided_by
+        decided_by = self.by.resolve(context)
         if decided_by is None:
             return self.nodelist.render(context)
         return KEPT.part((self.name, decided_by), lambda: self.nodelist.render(context))
