@@ -11,7 +11,7 @@ from featureviz.browse import gzipped as module
 from featureviz.browse.gzipped import gzipped
 
 SECTION = b"<section id=%d>" + b"some words of a context, " * 900 + b"</section>"
-TEXTS = st.lists(
+ENDS = st.lists(
     st.sampled_from([b"", b"a", b"<section ", b"\n", b"csrfmiddlewaretoken", b"\xff" * 99])
 )
 
