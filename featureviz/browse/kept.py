@@ -1,7 +1,8 @@
 """Parts of a page that are drawn once and kept: what a run's numbers alone decide.
 
 A latent's dashboard never changes, so its plots, tables and examples look the same to every reader
-and at every visit. What people write, what a reader may see and what was typed is drawn anew.
+and at every visit. What a reader may see and what was typed is drawn anew; so is what people write,
+unless it is in the key.
 """
 
 from collections import OrderedDict

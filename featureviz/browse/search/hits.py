@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,16 @@ class Hit:
     tags: tuple[Tag, ...] = ()
     comments: tuple[Comment, ...] = ()
     close: Close | None = None  # found by meaning, not by words
+
+    @property
+    def decided_by(self) -> Hashable | None:
+        """What decides how it is drawn; none where a cosine does."""
+        if self.close:
+            return None
+        said = tuple((each.text, each.signature) for each in self.explanations)
+        tagged = tuple((each.name, each.author.get_username()) for each in self.tags)
+        remarks = tuple((each.pk, each.text, each.signature) for each in self.comments)
+        return self.scope.index, self.index, self.terms, self.kind, said, tagged, remarks
 
     @property
     def address(self) -> str:

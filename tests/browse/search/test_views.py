@@ -8,6 +8,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from featureviz.annotate import explanations
+from featureviz.annotate.explanations import Signature
+from featureviz.browse.kept import KEPT
 from featureviz.catalog.models import Run
 from featureviz.catalog.runs import reindex
 from featureviz.dashboards.finding import MOST_EXAMPLES
@@ -76,6 +79,21 @@ def test_each_latent_says_why_it_was_found_with_the_match_marked(client, run):
     assert "of its firing" in markup
     assert "and <mark>something</mark> else…" in markup
     assert re.search(r"(peaks in it in|in) \d+ of \d+ stored examples", text_of(markup))
+
+
+def test_a_hit_drawn_before_says_what_is_said_now_and_marks_what_is_asked_now(client, run):
+    said = explain(run, 3, "zebra stripes")
+    KEPT.clear()
+    first = page(client, q="zebra")
+    assert "<mark>zebra</mark> stripes" in first
+    assert page(client, q="zebra") == first
+    assert "zebra <mark>stripes</mark>" in page(client, q="stripes")
+    explanations.edit(said, "zebra crossings", Signature(said.author), version=1)
+    tag(run, 3, "zebra", by="bob")
+    again = page(client, q="zebra")
+    assert "<mark>zebra</mark> crossings" in again
+    assert "stripes" not in again
+    assert "<small>bob</small>" in again
 
 
 def test_a_comment_is_quoted_where_it_matches_and_leads_to_its_place(client, run):
