@@ -425,3 +425,30 @@ def test_every_row_reads_alike_whether_or_not_a_row_before_tells_its_tokens(late
         by_context.setdefault(context, set()).add(marks)
     assert len(active) > 2 * len(by_context)
     assert {len(each) for each in by_context.values()} == {1}
+
+
+LAID_OUT = "rows => rows.checkVisibility({ contentVisibilityAuto: true })"
+
+
+def test_groups_far_below_are_laid_out_when_a_reader_comes_near(listened, site):
+    listened.set_viewport_size({"width": 1440, "height": 240})
+    listened.goto(f"{site}/demo/sae/3")
+    last = listened.locator("#silent .rows")
+    assert not last.evaluate(LAID_OUT)
+    assert listened.locator("#top .rows").evaluate(LAID_OUT)
+    listened.goto(f"{site}/demo/sae/3#silent")
+    expect(listened.locator("#silent h3")).to_be_in_viewport()
+    assert last.evaluate(LAID_OUT)
+
+
+def test_rows_not_laid_out_yet_are_copied_as_those_in_sight_are(listened, site):
+    clipboard, copied = with_clipboard(listened), []
+    for height in (240, 6000):
+        listened.set_viewport_size({"width": 1440, "height": height})
+        listened.goto(f"{site}/demo/sae/3")
+        assert listened.locator("#silent .rows").evaluate(LAID_OUT) == (height > 240)
+        selected(listened, ".groups .row")
+        listened.keyboard.press("Control+c")
+        copied.append(clipboard())
+    assert copied[0] == copied[1]
+    assert copied[0].count("\n") + 1 == listened.locator(".groups .row").count()
