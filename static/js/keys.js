@@ -27,7 +27,7 @@ export function startKeys() {
 const ACTS = {
   j: () => step(1) || press("a[rel=next]"),
   k: () => step(-1) || press("a[rel=prev]"),
-  r: () => press("#random"),
+  r: () => press("#any"),
   v: () => onLatent(() => cycle("view")),
   n: () => onLatent(() => flip("num")),
   s: () => enter("silent"),

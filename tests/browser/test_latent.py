@@ -45,6 +45,25 @@ def test_no_page_scrolls_sideways(page, site):
     assert wide == []
 
 
+def test_no_page_has_an_id_twice(page, site):
+    for path in PAGES:
+        page.goto(site + path)
+        ids = page.locator("[id]").evaluate_all("all => all.map(each => each.id)")
+        assert len(ids) == len(set(ids)), path
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_ladder_leads_to_every_group_and_each_shows_its_text(page, site, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(f"{site}/demo/sae/3")
+    for link in page.locator(".ladder a").all():
+        link.click()
+        group = page.locator(link.get_attribute("href"))
+        expect(group.locator("h3")).to_be_in_viewport()
+        for box in (text.bounding_box() for text in group.locator(".row .c").all()):
+            assert box["width"] > 100
+
+
 def test_the_peaks_of_all_rows_stand_in_one_column(latent):
     peaks = latent.locator("#top .row:has(p[dir=ltr]) .k")
     assert peaks.count() > 3
