@@ -117,8 +117,8 @@ class ExplanationsPanel:
         is_own = row.author_id is not None and row.author_id == self._own_id
         return Standing(Kind.EXPLANATION, role, is_own)
 
-    def _own_votes(self, rows: list[Explanation]) -> dict[int, bool]:
-        if not (rows and self._is_signed_in):
+    def _own_votes(self, rows: list[Any]) -> dict[int, bool]:
+        if not (self._is_signed_in and any(row.n_agree or row.n_disagree for row in rows)):
             return {}
         votes = ExplanationVote.objects.filter(user=self._own_id, explanation__in=rows)
         return dict(votes.values_list("explanation", "agrees"))
