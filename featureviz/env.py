@@ -77,6 +77,14 @@ def address(name: str) -> str:
     raise ImproperlyConfigured(f"{name} is {value!r}; expected https://name or https://name:port.")
 
 
+def device(name: str) -> str:
+    """A device a model may run on; `auto` when it is not given."""
+    value = text(name, "auto")
+    if re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", value):
+        return value
+    raise ImproperlyConfigured(f"{name} is {value!r}; expected auto, cpu, cuda or cuda:1.")
+
+
 def ancestors(name: str, default: str) -> list[str]:
     """Sites that may show a page in a frame: `*`, `none`, or addresses with commas between."""
     given = words(name, [default])

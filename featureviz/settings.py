@@ -211,5 +211,8 @@ EMAIL_USE_SSL = EMAIL_PORT == 465
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "featureviz@localhost")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
 
+# What a worker runs models on: `auto` is a GPU where torch sees one, else the CPU.
+FEATUREVIZ_DEVICE = env.device("FEATUREVIZ_DEVICE")
+
 # Celery: a folder is the broker until FEATUREVIZ_BROKER_URL names a Redis.
 FEATUREVIZ_BROKER_URL = env.text("FEATUREVIZ_BROKER_URL", "")

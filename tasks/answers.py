@@ -22,6 +22,7 @@ from featureviz.catalog.queues import EVERY
 from featureviz.celery import Queue
 from featureviz.dashboards.maps import write_map
 from featureviz.dashboards.store import read_dashboard, write_pack
+from featureviz.engine.device import found
 from featureviz.engine.errors import TextError
 from featureviz.engine.latent_map import latent_map as mapped
 from featureviz.engine.pairs import pair_weights
@@ -168,4 +169,5 @@ def _beat(question: Question, over: threading.Event) -> None:
 @lru_cache(maxsize=4)  # the models behind them are shared
 def _bench(key: str) -> Bench:
     run = Run.objects.get(key=key)
-    return Bench(Plan.from_json(run.plan), Path(settings.FEATUREVIZ_STORE))
+    device = found(settings.FEATUREVIZ_DEVICE)
+    return Bench(Plan.from_json(run.plan), Path(settings.FEATUREVIZ_STORE), device)

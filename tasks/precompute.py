@@ -10,6 +10,7 @@ from django.conf import settings
 
 from featureviz.catalog import runs
 from featureviz.catalog.models import Run
+from featureviz.engine.device import found
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Bench, Report
 from featureviz.engine.relations import Relating
@@ -23,7 +24,7 @@ class NotedBench(Bench):
     """The engine's bench; once the model is loaded, its run knows on what device."""
 
     def __init__(self, run: Run, store: Path) -> None:
-        super().__init__(Plan.from_json(run.plan), store)
+        super().__init__(Plan.from_json(run.plan), store, found(settings.FEATUREVIZ_DEVICE))
         self._run = run
         self._relating: tuple[str, Relating] | None = None
 

@@ -13,6 +13,7 @@ from featureviz import __version__
 from featureviz.catalog import runs
 from featureviz.catalog.models import Corpus, Dictionary, Run
 from featureviz.engine.baselines import KINDS
+from featureviz.engine.device import found
 from featureviz.engine.plan import Plan
 from featureviz.engine.precompute import Prepared, Request, prepare
 from featureviz.engine.subject import DTYPE
@@ -29,7 +30,7 @@ def place(request: Request, say: Callable[[str], object]) -> Run:
     """
     store = Path(settings.FEATUREVIZ_STORE)
     stored_before = set(_stored(store))
-    prepared = prepare(_absolute(request), store)
+    prepared = prepare(_absolute(request), store, found(settings.FEATUREVIZ_DEVICE))
     for notice in prepared.notices:
         say(notice)
     try:

@@ -138,3 +138,21 @@ def test_a_folder_that_must_be_there_is_found_or_refused_by_name(monkeypatch, tm
     _set(monkeypatch, str(tmp_path / "gone"))
     with pytest.raises(ImproperlyConfigured, match=f"{NAME}: .*gone is no folder"):
         env.existing_folder(NAME)
+
+
+@pytest.mark.parametrize("named", ["auto", "cpu", "cuda", "cuda:1", " cuda:12 "])
+def test_a_device_is_one_that_models_run_on(monkeypatch, named):
+    _set(monkeypatch, named)
+    assert env.device(NAME) == named.strip()
+
+
+def test_a_device_that_is_not_named_is_found(monkeypatch):
+    _set(monkeypatch, None)
+    assert env.device(NAME) == "auto"
+
+
+@pytest.mark.parametrize("named", ["gpu", "CUDA", "cuda:", "cuda:x", "cuda1", "mps", "cpu:0"])
+def test_a_device_no_model_runs_on_is_refused_by_name(monkeypatch, named):
+    _set(monkeypatch, named)
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME} is .*expected auto, cpu, cuda"):
+        env.device(NAME)

@@ -5,6 +5,10 @@ class EngineError(ValueError):
     """Bad input; its message is for people."""
 
 
+class DeviceError(EngineError):
+    """A device that is not there."""
+
+
 class CorpusError(EngineError):
     """A text that cannot become a corpus."""
 

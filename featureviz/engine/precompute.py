@@ -78,14 +78,14 @@ class Prepared:
     notices: tuple[str, ...]  # what a person should know, though it works
 
 
-def prepare(request: Request, store: Path) -> Prepared:
+def prepare(request: Request, store: Path, device: str = "cpu") -> Prepared:
     """Check a request, store its corpus, and plan the run.
 
     Raises: EngineError on bad input; nothing is left behind then.
     """
-    given = _given_dictionary(request)
+    given = _given_dictionary(request, device)
     hook = given.facts.hook if given else hook_of(request.dictionary, request.hook)
-    subject = load_subject(request.model)
+    subject = load_subject(request.model, device)
     subject.check_hook(hook)
     if given:
         _check_fit(subject, given)
@@ -99,7 +99,8 @@ def prepare(request: Request, store: Path) -> Prepared:
     dictionary = given
     if dictionary is None:
         place = Place(subject, hook, contexts, request.seed)
-        dictionary = load_dictionary(str(baseline(request.dictionary, place, store)))
+        folder = str(baseline(request.dictionary, place, store))
+        dictionary = load_dictionary(folder, device=device)
     corpus = store_corpus(
         request.corpus, subject.tokenizer, contexts, store, subject.facts.d_vocab
     ).facts
@@ -113,12 +114,13 @@ def prepare(request: Request, store: Path) -> Prepared:
 
 
 class Bench:
-    """A place of work: model and dictionary are loaded once, when first needed."""
+    """A place of work: model and dictionary are loaded once, when first needed, onto its device."""
 
-    def __init__(self, plan: Plan, store: Path) -> None:
+    def __init__(self, plan: Plan, store: Path, device: str = "cpu") -> None:
         reuse_memory()
         self.plan = plan
         self.store = store
+        self.device = device
 
     def __enter__(self) -> Self:
         return self
@@ -189,7 +191,7 @@ class Bench:
     @cached_property
     def subject(self) -> Subject:
         """The language model; refused when it changed since the run was planned."""
-        subject = load_subject(self.plan.sources.model)
+        subject = load_subject(self.plan.sources.model, self.device)
         if subject.facts.digest != self.plan.model_digest:
             raise SubjectError(f"{self.plan.sources.model}: {_CHANGED}")
         return subject
@@ -197,7 +199,8 @@ class Bench:
     @cached_property
     def dictionary(self) -> Dictionary:
         """The dictionary; refused when it changed since the run was planned."""
-        dictionary = load_dictionary(self.plan.sources.dictionary, self.plan.hook)
+        source = self.plan.sources.dictionary
+        dictionary = load_dictionary(source, self.plan.hook, self.device)
         if dictionary.facts.digest != self.plan.dictionary_digest:
             raise DictionaryError(f"{self.plan.sources.dictionary}: {_CHANGED}")
         return dictionary
@@ -286,11 +289,11 @@ _CHANGED = (
 )
 
 
-def _given_dictionary(request: Request) -> Dictionary | None:
+def _given_dictionary(request: Request, device: str) -> Dictionary | None:
     """The dictionary a request names by its folder; none where it asks for a baseline."""
     if request.dictionary in KINDS:
         return None
-    return load_dictionary(request.dictionary, request.hook)
+    return load_dictionary(request.dictionary, request.hook, device)
 
 
 def _check_fit(subject: Subject, dictionary: Dictionary) -> None:

@@ -219,7 +219,9 @@ class Relating:
     @cached_property
     def _directions(self) -> tuple[Directions, Directions]:
         mine = Directions.of(self._bench)
-        return mine, mine if self._is_self else Directions.of(Bench(self._other, self._store))
+        if self._is_self:
+            return mine, mine
+        return mine, Directions.of(Bench(self._other, self._store, self._bench.device))
 
     @cached_property
     def _tally(self) -> Tally:

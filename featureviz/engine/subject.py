@@ -302,6 +302,7 @@ def _boot(folder: Path, device: str) -> tuple[Any, Any, Any]:
         dtype=torch.float32,
         attn_implementation="eager",
     ).eval()
+    model.to(device)  # the bridge leaves a model that it is given where it is
     plain = _twin(model)
     bridge = TransformerBridge.boot_transformers(
         str(folder),
@@ -310,7 +311,7 @@ def _boot(folder: Path, device: str) -> tuple[Any, Any, Any]:
         device=device,
         dtype=torch.float32,
     )
-    return tokenizer, bridge, plain.to(device)
+    return tokenizer, bridge, plain
 
 
 def _twin(model: Any) -> Any:

@@ -111,3 +111,11 @@ def test_a_small_model_s_examples_are_all_ablated_unless_told_otherwise(argument
     assert run.plan["ablate"] == done
     board = run.dashboard(run.latents.filter(n_active__gt=0).first().index)
     assert (board.random[0].effects is not None) == (done == "all")
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_stored(arguments, settings, store):
+    settings.FEATUREVIZ_DEVICE = "cuda:7"
+    with pytest.raises(CommandError, match=r"cuda:7: .*Set FEATUREVIZ_DEVICE to cpu"):
+        call_command("precompute", **arguments, max_contexts=4)
+    assert not Run.objects.exists()
+    assert not any(store.rglob("*"))

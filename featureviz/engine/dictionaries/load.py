@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,22 +68,31 @@ class _Folder:
         return tensor
 
 
-def load_dictionary(source: str, hook: str | None = None) -> Dictionary:
+def load_dictionary(source: str, hook: str | None = None, device: str = "cpu") -> Dictionary:
     """Load a SAELens folder (`cfg.json` and `sae_weights.safetensors`).
 
     `hook` overrides the hook point its configuration names. The one loaded last is kept until its
     files change. Raises: DictionaryError.
     """
-    return _load(source, hook, digests.stamp(Path(source)))
+    return _load(source, hook, device, digests.stamp(Path(source)))
 
 
 @lru_cache(maxsize=1)
-def _load(source: str, hook: str | None, _stamp: object) -> Dictionary:
+def _load(source: str, hook: str | None, device: str, _stamp: object) -> Dictionary:
     folder = _read(Path(source))
     point = hook or folder.hook
     if not point:
         raise DictionaryError(f"{folder.path / _CONFIG} names no hook point. Give it with --hook.")
-    return _BUILDERS[folder.config["architecture"]](folder, _facts(folder, point))
+    return _on(device, _BUILDERS[folder.config["architecture"]](folder, _facts(folder, point)))
+
+
+def _on(device: str, dictionary: Dictionary) -> Dictionary:
+    """The dictionary with all its tensors on a device."""
+    held = {each.name: getattr(dictionary, each.name) for each in fields(dictionary)}
+    there: dict[str, Any] = {
+        name: value.to(device) for name, value in held.items() if isinstance(value, Tensor)
+    }
+    return replace(dictionary, **there)
 
 
 def _read(path: Path) -> _Folder:
