@@ -25,6 +25,7 @@ import torch
 from bench.rows import Row, ratio, seconds
 from bench.subjects import Size, write_corpus, write_dictionary, write_model
 from featureviz.engine.activations import rows_at_once
+from featureviz.engine.device import found
 from featureviz.engine.precompute import Bench, Prepared, Request, prepare
 from featureviz.engine.relations import Relating
 from featureviz.engine.subject import load_subject
@@ -37,16 +38,26 @@ _SIZES = {
     "standard 24576": Size(d_sae=24_576, n_contexts=2 * _CONTEXTS),
     "topk 24576": Size(architecture="topk", d_sae=24_576, n_contexts=2 * _CONTEXTS),
 }
+_GPT_2 = Size(
+    n_layers=12, d_model=768, d_vocab=50_257, d_sae=24_576, n_contexts=8 * _CONTEXTS,
+    place="blocks.6.hook_resid_pre",
+)  # fmt: skip
+_ON_A_GPU = {
+    "standard 24576 of a GPT-2": _GPT_2,
+    "topk 24576 of a GPT-2": replace(_GPT_2, architecture="topk"),
+}
 
 
 def rows() -> Iterator[Row]:
     """Bookkeeping and whole dashboards against the bare forward pass and encoding.
 
+    A model of GPT-2's size over 2 million tokens too, where there is a GPU.
+
     Each size in a process of its own, set as workers are: libraries start as many threads as they
     are allowed when they are loaded, and do not let go of them.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for name in _SIZES:
+    for name in [*_SIZES, *(_ON_A_GPU if found() == "cuda" else ())]:
         command = [sys.executable, "-m", "bench.engine", name]
         done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
         yield from msgspec.json.decode(done.stdout.splitlines()[-1], type=list[Row])
@@ -87,19 +98,19 @@ def _prepared(size: Size) -> Iterator[tuple[Bench, Path]]:
     with TemporaryDirectory(prefix="featureviz-bench-") as name:
         folder = Path(name)
         prepared = prepare_size(folder, size)
-        yield Bench(prepared.plan, folder / "store"), folder / "store"
+        yield Bench(prepared.plan, folder / "store", found()), folder / "store"
 
 
 def prepare_size(folder: Path, size: Size) -> Prepared:
     """Write model, dictionary and corpus of a size, and plan their run."""
     write_model(folder / "model", size)
     write_corpus(folder / "corpus.jsonl", size)
-    sample = load_subject(str(folder / "model")).activations(
+    sample = load_subject(str(folder / "model"), found()).activations(
         torch.randint(1, size.d_vocab, (32, size.n_ctx)), size.hook
     )
-    write_dictionary(folder / "dictionary", size, sample.flatten(0, 1))
+    write_dictionary(folder / "dictionary", size, sample.flatten(0, 1).cpu())
     request = Request(str(folder / "model"), str(folder / "dictionary"), folder / "corpus.jsonl")
-    return prepare(replace(request, context_size=size.n_ctx), folder / "store")
+    return prepare(replace(request, context_size=size.n_ctx), folder / "store", found())
 
 
 @torch.inference_mode()
@@ -112,6 +123,8 @@ def bare(bench: Bench) -> None:
         size = rows_at_once(plan.d_sae, x.device)
         for at in range(0, len(x), size):
             bench.dictionary.codes(x[at : at + size])
+    if bench.subject.device.type == "cuda":
+        torch.cuda.synchronize()  # what was asked for is done
 
 
 def _shards(bench: Bench) -> None:
@@ -144,7 +157,7 @@ def whole(bench: Bench) -> None:
 
 
 def _measure(name: str) -> bytes:
-    with _prepared(_SIZES[name]) as (bench, store):
+    with _prepared((_SIZES | _ON_A_GPU)[name]) as (bench, store):
         return msgspec.json.encode(list(_ratios(name, bench, store)))
 
 
