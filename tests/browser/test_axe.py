@@ -1,5 +1,7 @@
 """No page has a serious fault of accessibility, in either theme: axe-core looks at all of them."""
 
+from collections import Counter
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -83,6 +85,17 @@ def test_no_page_has_a_grave_fault(page, site, axe, theme, width):
         if found := faults(axe, page):
             wrong[path] = found
     assert wrong == {}
+
+
+def test_no_page_has_an_id_twice(page, site):
+    key = Run.objects.get().key[:12]
+    twice = {}
+    for path in PAGES:
+        page.goto(site + path.format(key=key))
+        ids = Counter(page.locator("[id]").evaluate_all("all => all.map(each => each.id)"))
+        if found := [name for name, count in ids.items() if count > 1]:
+            twice[path] = found
+    assert twice == {}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -45,13 +45,6 @@ def test_no_page_scrolls_sideways(page, site):
     assert wide == []
 
 
-def test_no_page_has_an_id_twice(page, site):
-    for path in PAGES:
-        page.goto(site + path)
-        ids = page.locator("[id]").evaluate_all("all => all.map(each => each.id)")
-        assert len(ids) == len(set(ids)), path
-
-
 @pytest.mark.parametrize("width", [360, 1440])
 def test_the_ladder_leads_to_every_group_and_each_shows_its_text(page, site, width):
     page.set_viewport_size({"width": width, "height": 700})
