@@ -107,7 +107,7 @@ def test_a_worker_asked_to_stop_gives_its_job_back_and_ends(on_folder):
 
 
 def test_cancelling_stops_the_workers_and_resuming_ends_with_the_same_bytes(on_folder, expected):
-    on_folder.register(pause=0.5)
+    on_folder.register(pause=4)  # longer than a command takes to start
     with on_folder.workers(1):
         on_folder.wait_until(lambda: running(on_folder, "shard"))
         cancelled = on_folder.run("manage.py", "runs", "--cancel", "kkk")
