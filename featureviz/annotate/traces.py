@@ -19,6 +19,8 @@ from featureviz.annotate.models import (
     Star,
     Tag,
 )
+from featureviz.catalog.models import Latent
+from featureviz.catalog.reading import reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,11 @@ class Traces:
     lists: bool  # anywhere: what it might be put into
 
     @classmethod
-    def on(cls, dictionary: int, index: int, user: int | None) -> Traces:
-        """What is on a latent; `dictionary` and `user` are primary keys."""
+    def on(cls, latent: Latent) -> Traces:
+        """What is on a latent, for whoever reads now."""
+        place = [latent.run.dictionary_id, latent.index]
         with connection.cursor() as cursor:
-            cursor.execute(_question(), [*[dictionary, index] * len(_ON_LATENT), user])
+            cursor.execute(_question(), [*place * len(_ON_LATENT), reader().user_id])
             return cls(*map(bool, cursor.fetchone()))
 
 

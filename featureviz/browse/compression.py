@@ -35,12 +35,13 @@ def compressed_pages(
         response = get_response(request)
         if response.streaming or response.has_header("Content-Encoding"):
             return response
-        if len(response.content) < _SHORTEST:
+        content = response.content
+        if len(content) < _SHORTEST:
             return response
         patch_vary_headers(response, ("Accept-Encoding",))
         accepted = request.headers.get("Accept-Encoding", "")
-        if (coding := _coding(accepted, len(response.content))) is not None:
-            _compress(response, coding)
+        if (coding := _coding(accepted, len(content))) is not None:
+            _replace(response, _compressed(content, coding), coding)
         return response
 
     return respond
@@ -51,15 +52,17 @@ def _coding(accepted: str, size: int) -> str | None:
     return next((name for name in preferred if _TAKES[name].search(accepted)), None)
 
 
-def _compress(response: HttpResponse, coding: str) -> None:
-    content = response.content
-    if coding == "br":
-        response.content = brotli.compress(content, quality=_BROTLI_QUALITY)
-    else:
-        response.content = gzipped(content)
+def _compressed(content: bytes, coding: str) -> bytes:
+    if coding == "gzip":
+        return gzipped(content)
+    return brotli.compress(content, quality=_BROTLI_QUALITY)
+
+
+def _replace(response: HttpResponse, content: bytes, coding: str) -> None:
+    response.content = content
     response.headers["Content-Encoding"] = coding
     if "Content-Length" in response.headers:
-        response.headers["Content-Length"] = str(len(response.content))
+        response.headers["Content-Length"] = str(len(content))
     etag = response.headers.get("ETag", "")
     if etag.startswith('"'):  # no longer byte for byte (RFC 9110, 8.8.1)
         response.headers["ETag"] = f"W/{etag}"

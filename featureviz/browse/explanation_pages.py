@@ -16,6 +16,7 @@ from featureviz.annotate.explanations import CollisionError, Signature
 from featureviz.annotate.models import Explanation
 from featureviz.annotate.roles import may
 from featureviz.annotate.texts import AnnotateError
+from featureviz.annotate.traces import Traces
 from featureviz.browse.explanations import ExplanationsPanel
 from featureviz.browse.refusals import person, refused
 from featureviz.catalog.addresses import find_latent
@@ -87,7 +88,7 @@ def act(request: HttpRequest, pk: int, act: str, **address: str) -> HttpResponse
 def card(request: HttpRequest, model: str, dictionary: str, index: str) -> HttpResponse:
     """A latent in a few lines, for whoever points at a link to it."""
     latent = latent_or_404(model, dictionary, index)
-    context = {"latent": latent, "panel": ExplanationsPanel(latent)}
+    context = {"latent": latent, "panel": ExplanationsPanel(latent, Traces.on(latent))}
     return render(request, "people/_card.html", context)
 
 

@@ -59,7 +59,7 @@ class ShownExplanation:
 class ExplanationsPanel:
     """All explanations of a latent, the pinned one first."""
 
-    def __init__(self, latent: Latent, traces: Traces | None = None) -> None:
+    def __init__(self, latent: Latent, traces: Traces) -> None:
         self.latent = latent
         self._traces = traces
         self._by: Reader = reader()
@@ -94,7 +94,7 @@ class ExplanationsPanel:
     @cached_property
     def linked(self) -> list[Explanation | Comment]:
         """What people wrote elsewhere that names this latent."""
-        if self._traces and not self._traces.links:
+        if not self._traces.links:
             return []
         latent, who = (self.latent.run.dictionary, self.latent.index), self._by.user
         said = Explanation.objects.readable(who).naming(*latent)
@@ -106,7 +106,7 @@ class ExplanationsPanel:
 
     @cached_property
     def _all(self) -> list[ShownExplanation]:
-        if self._traces and not self._traces.explanations:
+        if not self._traces.explanations:
             return []
         rows = list(Explanation.objects.of(self.latent.run.dictionary, self.latent.index).voted())
         votes = self._own_votes(rows)

@@ -22,7 +22,6 @@ from featureviz.browse.switches import OWN, Switches
 from featureviz.browse.typed_text import OwnText
 from featureviz.catalog import relations
 from featureviz.catalog.models import Latent, Run
-from featureviz.catalog.reading import reader
 from featureviz.catalog.relations import Relation
 from featureviz.dashboards.corpora import StoredCorpus
 from featureviz.dashboards.density import rarity
@@ -111,7 +110,7 @@ class LatentPage:
     @cached_property
     def traces(self) -> Traces:
         """Which of the three panels below have anything to ask for."""
-        return Traces.on(self.run.dictionary_id, self.latent.index, reader().user_id)
+        return Traces.on(self.latent)
 
     @cached_property
     def explanations(self) -> ExplanationsPanel:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from pathlib import Path
 
 from django.db.models import Q
 
@@ -102,9 +103,16 @@ class RelatedPanel:
 def decided_by(latent: Latent, relations: Iterable[Relation]) -> Hashable:
     """What decides how the panel is drawn: how far each relation is, and when it was written."""
     packs = [latent.run.relations_pack(each.other, latent.index) for each in relations]
-    written = tuple(pack.stat().st_mtime_ns if pack.exists() else 0 for pack in packs)
     stand = tuple((each.other.key, each.state, each.problem) for each in relations)
-    return latent.run.folder, latent.index, stand, written
+    return latent.run.folder, latent.index, stand, tuple(map(_written_at, packs))
+
+
+def _written_at(pack: Path) -> int:
+    """In nanoseconds; 0 where there is none."""
+    try:
+        return pack.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 _Names = dict[tuple[int, int], Latent]  # by run and index

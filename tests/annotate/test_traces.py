@@ -7,6 +7,8 @@ from featureviz.annotate.comments import Place
 from featureviz.annotate.explanations import Signature
 from featureviz.annotate.models import LatentList, Star
 from featureviz.annotate.traces import Traces
+from featureviz.catalog.models import Latent
+from featureviz.catalog.reading import Reader, reading_as
 from tests.factories import make_run
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +26,8 @@ def alice(people):
 
 
 def on(dictionary, index, user=None):
-    return Traces.on(dictionary.pk, index, user and user.pk)
+    with reading_as(Reader(user)):
+        return Traces.on(Latent.objects.get(run__dictionary=dictionary, index=index))
 
 
 def there(traces):

@@ -131,7 +131,8 @@ class TablePage:
         indices: list[int] = self.indices.tolist()
         said = lines(self.run.dictionary, indices)
         columns = " ".join(f"{column.name}.{column.classes}" for column in self.columns)
-        like = (self.run.folder, self.run.latents_written_at, columns, self.scale)
+        has_text = self.run.corpus.stored.folder.exists()  # else contexts are not shown
+        like = (self.run.folder, self.run.latents_written_at, columns, self.scale, has_text)
         keys = {index: (*like, index, said.get(index)) for index in indices}
         rows = {index: KEPT.find(key) for index, key in keys.items()}
         missing = [index for index, row in rows.items() if row is None]
