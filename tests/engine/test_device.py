@@ -1,4 +1,4 @@
-"""Which device models run on, and that all of a model and a dictionary is there."""
+"""Which device models run on, and that a dictionary is all there."""
 
 from dataclasses import fields
 
@@ -50,13 +50,6 @@ def test_every_tensor_of_a_dictionary_is_on_the_device_asked_for(request_of):
     kinds = {tensor.device.type for tensor in tensors if isinstance(tensor, torch.Tensor)}
     assert kinds == {"meta"}
     assert load_dictionary(request_of().dictionary).W_dec.device.type == "cpu"
-
-
-def test_every_weight_of_a_model_is_on_the_device_asked_for(request_of):
-    loaded = load_subject(request_of().model)
-    for model in (loaded.bridge.original_model, loaded.plain):
-        tensors = [*model.parameters(), *model.buffers()]
-        assert {tensor.device for tensor in tensors} == {loaded.device}
 
 
 def test_a_bench_loads_onto_its_device(request_of, tmp_path, monkeypatch):

@@ -78,6 +78,16 @@ def test_a_row_drawn_before_has_the_explanation_of_now(client, run):
     assert cells(get(client), 3)[about] != "new"
 
 
+def test_rows_drawn_while_the_corpus_was_away_are_drawn_again_when_it_is_back(client, run):
+    about, corpus = "explanation, or strongest context", run.corpus.stored.folder
+    Latent.objects.filter(index=2).update(top_context=0, top_position=3)
+    KEPT.clear()
+    corpus.rename(corpus.with_name("away"))
+    assert cells(get(client), 2)[about].endswith("most often")
+    corpus.with_name("away").rename(corpus)
+    assert TEXTS[0].split(" ")[2] in cells(get(client), 2)[about]
+
+
 def test_rows_are_drawn_with_the_columns_asked_for(client, run):
     KEPT.clear()
     every = cells(get(client), 3)
