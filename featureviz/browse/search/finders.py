@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from featureviz.browse.ranges import holds
 from featureviz.browse.search.language import Term
-from featureviz.browse.search.written import Said, kinds_with
+from featureviz.browse.search.written import Said
 from featureviz.catalog.finding import opened
 from featureviz.catalog.models import Run
 from featureviz.dashboards.corpora import StoredCorpus
@@ -116,7 +116,6 @@ class Finder:
 
     said: Said
     _written: dict[tuple[str, Phrase | None], Ints] = field(default_factory=dict)
-    _kinds: dict[Phrase, frozenset[str]] = field(default_factory=dict)
     frequent: set[str] = field(default_factory=set)  # texts so frequent that only peaks counted
 
     def found_any(self, kind: str) -> bool:
@@ -167,8 +166,6 @@ class Finder:
 
     def _by_written(self, kind: str, phrase: Phrase | None, scope: Scope) -> Strengths:
         strengths = np.zeros(len(scope))
-        if phrase is not None and kind not in self._kinds_with(phrase):
-            return strengths
         if (kind, phrase) not in self._written:
             self._written[kind, phrase] = self.said.holding(kind, phrase)
         dictionary, index, is_first = self._written[kind, phrase].T
@@ -176,11 +173,6 @@ class Finder:
         strengths[index[here]] = _OTHER
         strengths[index[here & (is_first > 0)]] = _FIRST
         return strengths
-
-    def _kinds_with(self, phrase: Phrase) -> frozenset[str]:
-        if phrase not in self._kinds:
-            self._kinds[phrase] = kinds_with(phrase)
-        return self._kinds[phrase]
 
 
 @lru_cache(maxsize=32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, compress, islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,23 +92,6 @@ def reindex_written() -> dict[str, int]:
     return {name: _reindex(kind) for name, kind in WRITTEN.items()}
 
 
-def kinds_with(phrase: Phrase) -> frozenset[str]:
-    """The kinds of texts that have every word of a phrase; of most words somebody types, none."""
-    if not phrase.words:
-        return frozenset()
-    whole, last = phrase.words[:-1], phrase.words[-1]
-    bounds = [(_encoded(word), _encoded(word)) for word in whole]
-    bounds.append((_encoded(last), _encoded(last) + _LAST * phrase.is_beginning))
-    wanted = "SELECT 1 FROM {} WHERE word BETWEEN %s AND %s"
-    kinds = [
-        " AND ".join([f"EXISTS ({wanted.format(kind.words._meta.db_table)})"] * len(bounds))
-        for kind in WRITTEN.values()
-    ]
-    with connection.cursor() as cursor:  # all in one; the mapper would ask for each alone
-        cursor.execute(f"SELECT {', '.join(kinds)}", [*chain(*bounds)] * len(kinds))
-        return frozenset(compress(WRITTEN, cursor.fetchone()))
-
-
 @dataclass(frozen=True)
 class Said:
     """What stands of some dictionaries, for one search.
@@ -118,6 +101,7 @@ class Said:
 
     dictionaries: tuple[int, ...]
     _standing: dict[str, tuple[Ints, Ints]] = field(default_factory=dict)  # keys and places
+    _counts: dict[Phrase, dict[str, int]] = field(default_factory=dict)  # by kind
 
     def holding(self, name: str, phrase: Phrase | None) -> Ints:
         """The latents with a text of one kind that holds a phrase, or with any.
@@ -131,26 +115,31 @@ class Said:
     def _places(self, kind: Written, phrase: Phrase | None) -> Ints:
         if phrase is None:
             return self._all(kind)[1]
-        match len(phrase):
-            case 0:  # all signs
-                return np.empty(0, np.int64)
-            case 1:
-                return self._with_word(kind, _is(phrase.words[0], phrase.is_beginning))
+        count = self._count(kind, phrase)
+        if not count:
+            return np.empty(0, np.int64)
+        words = [
+            kind.words.objects.filter(_is(word, phrase.is_beginning and at == len(phrase) - 1))
+            for at, word in enumerate(phrase.words)
+        ]
+        if len(words) == 1 and count > _MANY:  # then the database takes longer to look each up
+            (keys,) = whole_numbers(words[0], kind.name)
+            every, places = self._all(kind)
+            return places[np.isin(every, keys)]
         found = self._texts(kind)
-        for at, word in enumerate(phrase.words):
-            is_beginning = phrase.is_beginning and at == len(phrase) - 1
-            words = kind.words.objects.filter(_is(word, is_beginning))
-            found = found.filter(pk__in=words.values(kind.name))
+        for each in words:
+            found = found.filter(pk__in=each.values(kind.name))
+        if len(words) == 1:
+            return whole_numbers(found, kind.place)[0]
         # Which words stand in a row, only the text can tell.
         texts = found.values_list(kind.column, kind.place)
         return np.array([place for text, place in texts if phrase.within(text)], np.int64)
 
-    def _with_word(self, kind: Written, is_word: Q) -> Ints:
-        (keys,) = whole_numbers(kind.words.objects.filter(is_word), kind.name)
-        if len(keys) > _MANY:  # then the database takes longer to look each up
-            every, places = self._all(kind)
-            return places[np.isin(every, keys)]
-        return whole_numbers(self._texts(kind).filter(pk__in=keys.tolist()), kind.place)[0]
+    def _count(self, kind: Written, phrase: Phrase) -> int:
+        """Texts at most, as far as it matters; of most words somebody types, none of any kind."""
+        if phrase not in self._counts:
+            self._counts[phrase] = _counted(phrase) if phrase.words else {}
+        return self._counts[phrase].get(kind.name, 0)
 
     def _all(self, kind: Written) -> tuple[Ints, Ints]:
         if kind.name not in self._standing:
@@ -161,6 +150,22 @@ class Said:
     def _texts(self, kind: Written) -> QuerySet[Any]:
         standing: QuerySet[Any] = kind.texts.objects.standing()
         return standing.filter(dictionary__in=self.dictionaries).order_by()
+
+
+def _counted(phrase: Phrase) -> dict[str, int]:
+    """How many texts of each kind have its rarest word, counted no further than it matters."""
+    whole, last = phrase.words[:-1], phrase.words[-1]
+    bounds = [(_encoded(word), _encoded(word)) for word in whole]
+    bounds.append((_encoded(last), _encoded(last) + _LAST * phrase.is_beginning))
+    some = "SELECT 1 FROM {} WHERE word BETWEEN %s AND %s LIMIT {}"
+    tables = [kind.words._meta.db_table for kind in WRITTEN.values() for _ in bounds]
+    counted = "(SELECT COUNT(*) FROM ({}) AS few)"
+    counts = [counted.format(some.format(table, _MANY + 1)) for table in tables]
+    with connection.cursor() as cursor:  # all in one; the mapper would ask for each alone
+        cursor.execute(f"SELECT {', '.join(counts)}", [*chain(*bounds)] * len(WRITTEN))
+        row = cursor.fetchone()
+    rarest = [min(row[at : at + len(bounds)]) for at in range(0, len(row), len(bounds))]
+    return dict(zip(WRITTEN, rarest, strict=True))
 
 
 def of_latents(name: str, wanted: Iterable[tuple[int, int]], user: Reader) -> list[Any]:
