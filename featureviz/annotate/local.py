@@ -15,14 +15,12 @@ _FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real
 
 def local_owner() -> User:
     """The person who is signed in where there are no accounts; may do everything."""
-    found = User.objects.filter(username=OWNER).first()
-    if found is None:
-        found, is_new = User.objects.get_or_create(
-            username=OWNER, defaults={"is_superuser": True, "is_staff": True}
-        )
-        if is_new:
-            found.set_unusable_password()
-            found.save(update_fields=["password"])
+    found, is_new = User.objects.get_or_create(
+        username=OWNER, defaults={"is_superuser": True, "is_staff": True}
+    )
+    if is_new:
+        found.set_unusable_password()
+        found.save(update_fields=["password"])
     return found
 
 

@@ -73,6 +73,14 @@ class LatentPage:
         asked = self.run.asked_pack(self.latent.index).exists()
         return (self.run.folder, self.latent.index, asked, self.scale.full, self.switches)
 
+    @cached_property
+    def named_by(self) -> Hashable | None:
+        """What decides how its address and where its numbers come from are drawn as well."""
+        if self.decided_by is None:
+            return None
+        corpus, at = self.run.corpus.name, self.run.published_at
+        return self.decided_by, str(self.latent), corpus, at, self.computed, self.versions
+
     @property
     def run(self) -> Run:
         """Where its numbers come from."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -67,6 +67,12 @@ class Shared:
     page: LatentPage
 
     @property
+    def decided_by(self) -> Hashable | None:
+        """What decides how all of it is drawn; none where what a reader typed does."""
+        named_by = self.page.named_by
+        return None if named_by is None else (self._site, named_by)
+
+    @property
     def address(self) -> str:
         """Of the page."""
         return self._whole(self.page.latent.get_absolute_url(), self._end)
@@ -119,8 +125,11 @@ class Shared:
         return self._whole(reverse(name, args=path), query)
 
     def _whole(self, path: str, query: Mapping[str, str]) -> str:
-        site = settings.FEATUREVIZ_ADDRESS or self.request.build_absolute_uri("/")
-        return urljoin(site, path) + (f"?{urlencode(query)}" if query else "")
+        return urljoin(self._site, path) + (f"?{urlencode(query)}" if query else "")
+
+    @property
+    def _site(self) -> str:
+        return settings.FEATUREVIZ_ADDRESS or self.request.build_absolute_uri("/")
 
 
 @xframe_options_exempt

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from django.db.models import Max
+from django.db import connection
 from django.utils import timezone
 
 from featureviz.catalog.claims import relations_of
@@ -85,14 +85,24 @@ def of(run: Run) -> list[Relation]:
 def _readable(run: Run) -> list[Relation]:
     """All relations of a run to those its reader may see, the oldest first."""
     states: dict[int, dict[str, str]] = {}  # by run: a problem of the jobs in each state
-    jobs = run.jobs.filter(kind=Job.Kind.RELATE).order_by()
-    for other, state, problem in jobs.values_list("other", "state").annotate(Max("problem")):
+    for other, state, problem in _stands(run):
         states.setdefault(other, {})[state] = problem
     relations = [
         Relation(run, other, set(states[key]) == {Job.State.DONE}, states[key].get("failed", ""))
         for key, other in _others(run, states).items()
     ]
     return sorted(relations, key=lambda relation: relation.other.published_at or timezone.now())
+
+
+def _stands(run: Run) -> list[tuple[int, str, str]]:
+    """The other run, a state, and a problem of the jobs in it; every page of a latent asks."""
+    with connection.cursor() as cursor:  # the mapper takes ten times the database's time
+        cursor.execute(
+            f"SELECT other_id, state, MAX(problem) FROM {Job._meta.db_table}"  # noqa: S608 - ours
+            " WHERE run_id = %s AND kind = %s GROUP BY other_id, state",
+            [run.pk, Job.Kind.RELATE],
+        )
+        return cursor.fetchall()
 
 
 def _others(run: Run, keys: Collection[int]) -> dict[int, Run]:

@@ -4,6 +4,7 @@ import pytest
 from django.utils.safestring import SafeString, mark_safe
 
 from featureviz.browse.kept import KEPT, Kept
+from featureviz.catalog.models import Corpus, Dictionary, Run
 from tests.ablated import give_effects
 from tests.factories import make_run
 
@@ -55,6 +56,30 @@ def test_a_page_of_kept_parts_is_the_page_drawn_anew(client, store):
         KEPT.clear()
         first = client.get(f"/demo/sae/3{query}").content
         assert client.get(f"/demo/sae/3{query}").content == first
+
+
+@pytest.mark.django_db
+def test_a_page_goes_by_the_names_of_today(client, store):
+    run = make_run()
+    KEPT.clear()
+    client.get("/demo/sae/3")
+    Corpus.objects.filter(pk=run.corpus_id).update(name="other-texts")
+    Dictionary.objects.filter(pk=run.dictionary_id).update(name="renamed")
+    Run.objects.filter(pk=run.pk).update(provenance={"versions": {"torch": "9.9"}})
+    renamed = client.get("/demo/renamed/3").content
+    KEPT.clear()
+    assert renamed == client.get("/demo/renamed/3").content
+    assert all(name in renamed for name in (b"other-texts", b"/demo/renamed/", b"torch 9.9"))
+    assert b"/demo/sae/" not in renamed
+
+
+@pytest.mark.django_db
+def test_a_page_links_to_the_host_it_is_asked_by(client, store):
+    make_run()
+    KEPT.clear()
+    for host in ("localhost", "127.0.0.1"):
+        found = client.get("/demo/sae/3", headers={"host": host}).content.decode()
+        assert f'<link rel="canonical" href="http://{host}/demo/sae/3">' in found
 
 
 @pytest.mark.django_db
