@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from featureviz.browse.ranges import holds
 from featureviz.browse.search.language import Term
-from featureviz.browse.search.written import Said
+from featureviz.browse.search.written import WRITTEN, Said
 from featureviz.catalog.finding import opened
 from featureviz.catalog.models import Run
 from featureviz.dashboards.corpora import StoredCorpus
@@ -136,43 +136,66 @@ class Finder:
             case "is":
                 return Match(_is(term.text, scope.index))
             case "has":
-                return Match(self._by_written(term.text, None, scope) > 0)
+                written = self._by_written(term.text, None, scope)
+                return Match(np.zeros(len(scope), np.bool_) if written is None else written > 0)
         kinds = (term.name,) if term.name else KINDS
         every = {kind: self._strengths(kind, term, scope) for kind in kinds}
-        strengths = {kind: each for kind, each in every.items() if each.any()}
+        strengths = {kind: each for kind, each in every.items() if each is not None}
         mask = np.zeros(len(scope), np.bool_)
         for each in strengths.values():
             mask |= each > 0
         return Match(mask, strengths)
 
-    def _strengths(self, kind: str, term: Term, scope: Scope) -> Strengths:
-        match kind:
-            case "index":
-                return _by_number(term, scope)
-            case "explanation" | "comment" | "tag":
-                return self._by_written(kind, Phrase.of(term.text, term.is_beginning), scope)
-            case "context":
-                return self._by_context(term, scope)
-        return scope.index.by_tokens(kind, scope.tokens(term))
-
-    def _by_context(self, term: Term, scope: Scope) -> Strengths:
+    def _strengths(self, kind: str, term: Term, scope: Scope) -> Strengths | None:
+        """None where no latent meets it so, as most words are met in one way or two."""
         phrase = Phrase.of(term.text, term.is_beginning)
-        if not phrase.words:
-            return np.zeros(len(scope))
-        held = held_by(scope.index, phrase)
-        if held.only_peaks:
+        if kind in WRITTEN:
+            return self._by_written(kind, phrase, scope)
+        if kind == "context" and phrase.words and held_by(scope.index, phrase).only_peaks:
             self.frequent.add(term.text)
-        return scope.index.by_phrase(held)
+        at, values = _by_index(kind, term, scope)
+        return _spread(at, values, scope) if len(at) else None
 
-    def _by_written(self, kind: str, phrase: Phrase | None, scope: Scope) -> Strengths:
-        strengths = np.zeros(len(scope))
+    def _by_written(self, kind: str, phrase: Phrase | None, scope: Scope) -> Strengths | None:
         if (kind, phrase) not in self._written:
             self._written[kind, phrase] = self.said.holding(kind, phrase)
         dictionary, index, is_first = self._written[kind, phrase].T
         here = (dictionary == scope.run.dictionary_id) & (index < len(scope))
-        strengths[index[here]] = _OTHER
+        if not here.any():
+            return None
+        strengths = _spread(index[here], _OTHER, scope)
         strengths[index[here & (is_first > 0)]] = _FIRST
         return strengths
+
+
+def _spread(at: Ints, values: Strengths | float, scope: Scope) -> Strengths:
+    strengths = np.zeros(len(scope))
+    strengths[at] = values
+    return strengths
+
+
+@lru_cache(maxsize=64)
+def _by_index(kind: str, term: Term, scope: Scope) -> tuple[Ints, Strengths]:
+    """The latents that meet a term by what a run computed, and how well each does.
+
+    Kept: an index never changes, and people turn pages and narrow what they asked.
+    """
+    match kind:
+        case "index":
+            found = _by_number(term, scope)
+        case "context":
+            found = _by_context(term, scope)
+        case _:
+            found = scope.index.by_tokens(kind, scope.tokens(term))
+    at = np.flatnonzero(found)
+    return at, found[at]
+
+
+def _by_context(term: Term, scope: Scope) -> Strengths:
+    phrase = Phrase.of(term.text, term.is_beginning)
+    if not phrase.words:
+        return np.zeros(len(scope))
+    return scope.index.by_phrase(held_by(scope.index, phrase))
 
 
 @lru_cache(maxsize=32)

@@ -104,7 +104,7 @@ class Results:
     @cached_property
     def n_found(self) -> int:
         """How many latents are found."""
-        return int(sum(mask.sum() for mask in self._masks))
+        return sum(map(_count, self._masks))
 
     @property
     def n_pages(self) -> int:
@@ -145,18 +145,18 @@ class Results:
         """How many are found in each way, of those in which any is; none where no word is asked."""
         if not any(not term.name and not term.negated for term in self.asked.query.terms):
             return []
-        counts = [(kind, int(sum(each.mask(kind).sum() for each in self.here))) for kind in KINDS]
+        counts = [(kind, sum(_count(each.mask(kind)) for each in self.here)) for kind in KINDS]
         return [(kind, count) for kind, count in counts if count or kind == self.asked.kind]
 
     @property
     def n_of_any_kind(self) -> int:
         """How many are found here in any way."""
-        return int(sum(each.mask().sum() for each in self.here))
+        return sum(_count(each.mask()) for each in self.here)
 
     @cached_property
     def places(self) -> list[tuple[str, int]]:
         """How many are found in each dictionary."""
-        counts = [(each.scope, int(each.mask(self.asked.kind).sum())) for each in self.judged]
+        counts = [(each.scope, _count(each.mask(self.asked.kind))) for each in self.judged]
         return [(scope.address, count) for scope, count in counts]
 
     @cached_property
@@ -172,7 +172,7 @@ class Results:
         for term in asked.query.terms:
             rest = asked.query.without(term)
             if rest.terms:
-                count = int(sum(each.mask(asked.kind, term).sum() for each in self.here))
+                count = sum(_count(each.mask(asked.kind, term)) for each in self.here)
                 yield Change(replace(asked, query=rest), term, count)
         for term in asked.query.terms:
             if term.is_text and not term.is_beginning and not term.negated:
@@ -189,3 +189,7 @@ class Results:
     def _changed(self, asked: Asked, term: Term | None) -> Change:
         other = Results(asked, self.scopes, self.unindexed, self.finder)
         return Change(asked, term, other.n_found)
+
+
+def _count(mask: Mask) -> int:
+    return int(np.count_nonzero(mask))  # a tenth of the time of a sum

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import (
-    BigIntegerField,
-    ExpressionWrapper,
-    F,
-    IntegerField,
-    Q,
-    QuerySet,
-    Value,
-)
-from django.db.models.functions import Cast
+from django.db.models import Q
 from django.db.models.signals import post_save
 
 from featureviz.annotate.models import Comment, Explanation, Tag
 from featureviz.browse.search.models import CommentWord, ExplanationWord, TagWord, Word
-from featureviz.catalog.listed import whole_numbers
+from featureviz.catalog.listed import many_whole_numbers, whole_numbers
 from featureviz.celery import Queue, enqueue
 from featureviz.dashboards.words import Ints, Phrase, spans
 
@@ -33,8 +24,11 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 _MANY = 1000  # texts
+_NONE = np.empty(0, np.int64)
+
+_Spelling = tuple[str, tuple[bytes, ...]]  # a condition on rows of words, and what it is given
 _LAST = b"\xff"  # no UTF-8 holds it
-_DICTIONARY = 1 << 33  # more than twice any index
+_DICTIONARY = 33  # bits below it: more than twice any index needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +39,29 @@ class Written:
     texts: Any  # the model of the texts
     words: Any  # and of their words
     column: str  # of the text
+    gone: str  # the column of when it was taken away
     order: tuple[str, ...]  # of a latent's
 
     @property
-    def place(self) -> Any:
-        """Dictionary, index, and whether a text heads its latent's page, as one number.
+    def place(self) -> str:
+        """Dictionary, index, and whether a text heads its latent's page, as one number, in SQL.
 
         Made by the database: of the thousands that hold a frequent word, rows would cost more.
         """
-        place = F("dictionary_id") * Value(_DICTIONARY) + F("index") * Value(2)
-        if self.texts is Explanation:  # no other heads a page, or fails to
-            place += Cast("is_pinned", IntegerField())
-        else:
-            place += Value(1)
-        return ExpressionWrapper(place, BigIntegerField())
+        # no other than an explanation heads a page, or fails to
+        heads = "CAST(is_pinned AS integer)" if self.texts is Explanation else "1"
+        return f'dictionary_id * {1 << _DICTIONARY} + "index" * 2 + {heads}'
+
+    @property
+    def word_rows(self) -> str:
+        """The table of words."""
+        return str(self.words._meta.db_table)
+
+    def standing(self, n_dictionaries: int) -> str:
+        """The texts of so many dictionaries that nobody took away, in SQL."""
+        among = ", ".join(["%s"] * n_dictionaries)
+        table = self.texts._meta.db_table
+        return f"{table} WHERE {self.gone} IS NULL AND dictionary_id IN ({among})"
 
     def words_of(self, texts: Iterable[Any]) -> Iterator[Word]:
         """The rows of some texts."""
@@ -73,10 +76,11 @@ WRITTEN = {
     each.name: each
     for each in (
         Written(
-            "explanation", Explanation, ExplanationWord, "text", ("-is_pinned", "created_at", "pk")
+            *("explanation", Explanation, ExplanationWord, "text", "withdrawn_at"),
+            ("-is_pinned", "created_at", "pk"),
         ),
-        Written("tag", Tag, TagWord, "name", ("name", "pk")),
-        Written("comment", Comment, CommentWord, "text", ("created_at", "pk")),
+        Written("tag", Tag, TagWord, "name", "removed_at", ("name", "pk")),
+        Written("comment", Comment, CommentWord, "text", "withdrawn_at", ("created_at", "pk")),
     )
 }
 
@@ -110,30 +114,37 @@ class Said:
         [n, 3].
         """
         places = self._places(WRITTEN[name], phrase)
-        return np.stack([places // _DICTIONARY, places % _DICTIONARY // 2, places % 2], axis=1)
+        indices = (places & (1 << _DICTIONARY) - 1) >> 1
+        return np.stack([places >> _DICTIONARY, indices, places & 1]).T
 
     def _places(self, kind: Written, phrase: Phrase | None) -> Ints:
         if phrase is None:
-            return self._all(kind)[1]
+            return self._all(kind)[1] if self.dictionaries else _NONE
         count = self._count(kind, phrase)
-        if not count:
-            return np.empty(0, np.int64)
-        words = [
-            kind.words.objects.filter(_is(word, phrase.is_beginning and at == len(phrase) - 1))
-            for at, word in enumerate(phrase.words)
-        ]
+        if not (count and self.dictionaries):
+            return _NONE
+        words = _spellings(phrase)
         if len(words) == 1 and count > _MANY:  # then the database takes longer to look each up
-            (keys,) = whole_numbers(words[0], kind.name)
+            holds, given = words[0]
+            rows = f"{kind.word_rows} WHERE {holds}"
+            (keys,) = many_whole_numbers([f"{kind.name}_id"], rows, given)
             every, places = self._all(kind)
             return places[np.isin(every, keys)]
-        found = self._texts(kind)
-        for each in words:
-            found = found.filter(pk__in=each.values(kind.name))
+        rows, given = self._holding(kind, words)
         if len(words) == 1:
-            return whole_numbers(found, kind.place)[0]
+            return whole_numbers([kind.place], rows, given)[0]
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {kind.column}, {kind.place} FROM {rows}", given)  # noqa: S608
+            texts = cursor.fetchall()
         # Which words stand in a row, only the text can tell.
-        texts = found.values_list(kind.column, kind.place)
         return np.array([place for text, place in texts if phrase.within(text)], np.int64)
+
+    def _holding(self, kind: Written, words: Sequence[_Spelling]) -> tuple[str, tuple[Any, ...]]:
+        """The texts with all of some words, in SQL, and what that is given."""
+        among = " AND id IN (SELECT {}_id FROM {} WHERE {})"
+        rows = kind.standing(len(self.dictionaries))
+        rows += "".join(among.format(kind.name, kind.word_rows, holds) for holds, _ in words)
+        return rows, (*self.dictionaries, *chain.from_iterable(given for _, given in words))
 
     def _count(self, kind: Written, phrase: Phrase) -> int:
         """Texts at most, as far as it matters; of most words somebody types, none of any kind."""
@@ -143,29 +154,36 @@ class Said:
 
     def _all(self, kind: Written) -> tuple[Ints, Ints]:
         if kind.name not in self._standing:
-            keys, places = whole_numbers(self._texts(kind), "pk", kind.place)
+            rows = kind.standing(len(self.dictionaries))
+            keys, places = many_whole_numbers(["id", kind.place], rows, self.dictionaries)
             self._standing[kind.name] = keys, places
         return self._standing[kind.name]
-
-    def _texts(self, kind: Written) -> QuerySet[Any]:
-        standing: QuerySet[Any] = kind.texts.objects.standing()
-        return standing.filter(dictionary__in=self.dictionaries).order_by()
 
 
 def _counted(phrase: Phrase) -> dict[str, int]:
     """How many texts of each kind have its rarest word, counted no further than it matters."""
-    whole, last = phrase.words[:-1], phrase.words[-1]
-    bounds = [(_encoded(word), _encoded(word)) for word in whole]
-    bounds.append((_encoded(last), _encoded(last) + _LAST * phrase.is_beginning))
-    some = "SELECT 1 FROM {} WHERE word BETWEEN %s AND %s LIMIT {}"
-    tables = [kind.words._meta.db_table for kind in WRITTEN.values() for _ in bounds]
-    counted = "(SELECT COUNT(*) FROM ({}) AS few)"
-    counts = [counted.format(some.format(table, _MANY + 1)) for table in tables]
+    words = _spellings(phrase)
+    counted = "(SELECT COUNT(*) FROM (SELECT 1 FROM {} WHERE {} LIMIT {}) AS few)"
+    counts = [
+        counted.format(kind.word_rows, holds, _MANY + 1)
+        for kind in WRITTEN.values()
+        for holds, _ in words
+    ]
+    given = [*chain.from_iterable(each for _, each in words)] * len(WRITTEN)
     with connection.cursor() as cursor:  # all in one; the mapper would ask for each alone
-        cursor.execute(f"SELECT {', '.join(counts)}", [*chain(*bounds)] * len(WRITTEN))
+        cursor.execute(f"SELECT {', '.join(counts)}", given)
         row = cursor.fetchone()
-    rarest = [min(row[at : at + len(bounds)]) for at in range(0, len(row), len(bounds))]
+    rarest = [min(row[at : at + len(words)]) for at in range(0, len(row), len(words))]
     return dict(zip(WRITTEN, rarest, strict=True))
+
+
+def _spellings(phrase: Phrase) -> list[_Spelling]:
+    """Each word of a phrase."""
+    words: list[_Spelling] = [("word = %s", (_encoded(word),)) for word in phrase.words]
+    if phrase.is_beginning and words:
+        first = _encoded(phrase.words[-1])
+        words[-1] = ("word BETWEEN %s AND %s", (first, first + _LAST))
+    return words
 
 
 def of_latents(name: str, wanted: Iterable[tuple[int, int]], user: Reader) -> list[Any]:
@@ -192,13 +210,6 @@ def _reindex(kind: Written) -> int:
             kind.words.objects.bulk_create(kind.words_of(some), batch_size=_BATCH)
             count += len(some)
     return count
-
-
-def _is(word: str, is_beginning: bool) -> Q:
-    encoded = _encoded(word)
-    if not is_beginning:
-        return Q(word=encoded)
-    return Q(word__gte=encoded, word__lt=encoded + _LAST)
 
 
 def _encoded(word: str) -> bytes:
