@@ -45,6 +45,28 @@ def test_no_page_scrolls_sideways(page, site):
     assert wide == []
 
 
+@pytest.mark.parametrize("width", [360, 600, 768, 860, 861, 1024, 1440, 2560])
+def test_a_latents_head_is_as_wide_as_its_page_and_every_part_is_within(page, site, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{site}/demo/sae/3")
+    head = page.locator(".head").bounding_box()
+    assert head["width"] > width - 60
+    for part in (".activations", ".logits", ".examples", ".written", ".related", ".provenance"):
+        box = page.locator(part).bounding_box()
+        assert box["width"] > 200, part
+        assert box["x"] + box["width"] <= width, part
+
+
+@pytest.mark.parametrize("width", [360, 390, 600, 768])
+def test_on_small_screens_the_menu_stands_beside_the_search(page, site, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{site}/demo/sae/3")
+    boxes = [page.locator(f".topbar {part}").bounding_box() for part in (".step", ".jump", ".menu")]
+    step, search, menu = ((box["y"], box["y"] + box["height"]) for box in boxes)
+    assert search[0] >= step[1]
+    assert search[0] < sum(menu) / 2 < search[1]
+
+
 @pytest.mark.parametrize("width", [360, 1440])
 def test_the_ladder_leads_to_every_group_and_each_shows_its_text(page, site, width):
     page.set_viewport_size({"width": width, "height": 700})

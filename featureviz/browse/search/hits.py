@@ -233,6 +233,8 @@ class Hit:
         of_all = f"of {whole(int(index.fact('n_examples')[self.index]))} stored examples"
         if at_peak := int(held.at_peak[self.index]):
             return f"peaks in it in {whole(at_peak)} {of_all}"
+        if held.only_peaks:  # others were not counted
+            return "no peak in it"
         return f"in {whole(int(held.elsewhere[self.index]))} {of_all}, but no peak"
 
     def _strongest(self) -> Reason | None:

@@ -187,6 +187,15 @@ def test_a_frequent_word_is_said_to_count_only_at_peaks(client, run, monkeypatch
     assert "only where the latent peaks in it" in text_of(page(client, q="context:gave"))
 
 
+def test_of_a_frequent_word_no_count_is_told_that_was_not_taken(client, run, monkeypatch):
+    monkeypatch.setattr("featureviz.dashboards.finding.RunIndex.held.__defaults__", (0,))
+    for index in range(8):
+        explain(run, index, "gave")
+    shown = text_of(page(client, q="gave"))
+    assert "no peak in it" in shown
+    assert "in 0 of" not in shown
+
+
 def test_what_cannot_be_searched_yet_is_named_with_the_command(client, store):
     make_run()
     shown = text_of(page(client, q="something"))
