@@ -31,6 +31,6 @@ export function startPointer() {
 function under({ target, clientX, clientY }) {
   const row = target.closest?.(".row");
   if (!row) return null;
-  marksOf(row); // splitting a row moves its text into new elements
-  return markAt(document.elementFromPoint(clientX, clientY));
+  marksOf(row); // splitting a row moves its text into new elements; active tokens stay in theirs
+  return markAt(target) ?? markAt(document.elementFromPoint(clientX, clientY));
 }
