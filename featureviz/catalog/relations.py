@@ -96,7 +96,7 @@ def _readable(run: Run) -> list[Relation]:
 
 def _stands(run: Run) -> list[tuple[int, str, str]]:
     """The other run, a state, and a problem of the jobs in it; every page of a latent asks."""
-    with connection.cursor() as cursor:  # the mapper takes ten times the database's time
+    with connection.cursor() as cursor:  # the mapper took four fifths of the time
         cursor.execute(
             f"SELECT other_id, state, MAX(problem) FROM {Job._meta.db_table}"  # noqa: S608 - ours
             " WHERE run_id = %s AND kind = %s GROUP BY other_id, state",

@@ -65,9 +65,8 @@ def site(site):
 def faults(axe, page):
     """What axe finds grave, with the places."""
     # to look into style sheets that import others, it would write them into the page
-    found = axe.run(page, options={"preload": False, "resultTypes": ["violations"]}).response[
-        "violations"
-    ]
+    options = {"preload": {"assets": ["media"]}, "resultTypes": ["violations"]}
+    found = axe.run(page, options=options).response["violations"]
     return [
         f"{each['id']}: {node['html'][:160]}"
         for each in found

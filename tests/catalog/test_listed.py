@@ -31,9 +31,7 @@ def elsewhere(call):
 
 
 def times_read():
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    with CaptureQueriesContext(connection) as asked:
         ids()
     return sum("auth_user" in each["sql"] for each in asked)
 

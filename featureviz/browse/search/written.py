@@ -118,10 +118,12 @@ class Said:
         return np.stack([places >> _DICTIONARY, indices, places & 1]).T
 
     def _places(self, kind: Written, phrase: Phrase | None) -> Ints:
+        if not self.dictionaries:
+            return _NONE
         if phrase is None:
-            return self._all(kind)[1] if self.dictionaries else _NONE
+            return self._all(kind)[1]
         count = self._count(kind, phrase)
-        if not (count and self.dictionaries):
+        if not count:
             return _NONE
         words = _spellings(phrase)
         if len(words) == 1 and count > _MANY:  # then the database takes longer to look each up

@@ -7,16 +7,17 @@ import numpy.typing as npt
 from django.db.models.functions import Substr
 
 from featureviz.annotate.models import Explanation
+from featureviz.browse.search.written import WRITTEN
 from featureviz.catalog.listed import many_whole_numbers
 from featureviz.catalog.models import Dictionary
 
-_STANDING = f"{Explanation._meta.db_table} WHERE withdrawn_at IS NULL AND dictionary_id = %s"
 _LINE = 200  # characters of an explanation in a table
 
 
 def explained(dictionary: Dictionary) -> npt.NDArray[np.bool_]:
     """Whether each latent has an explanation that stands [d_sae]."""
-    (found,) = many_whole_numbers(['"index"'], _STANDING, [dictionary.pk])
+    standing = WRITTEN["explanation"].standing(n_dictionaries=1)
+    (found,) = many_whole_numbers(['"index"'], standing, [dictionary.pk])
     has = np.zeros(dictionary.d_sae, np.bool_)
     has[found[found < dictionary.d_sae]] = True
     return has
